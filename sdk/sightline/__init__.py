@@ -1,0 +1,1 @@
+"""Sightline's public import: the wire contract, the client, the simulator and the command line."""

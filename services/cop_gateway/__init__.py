@@ -1,0 +1,1 @@
+"""The Common Operational Picture gateway: detections in, durable CoT out."""

@@ -1,0 +1,23 @@
+"""Cursor on Target: what an event says and how it travels. Pure: values and bytes only."""
+
+from cop_gateway.cot.catalogue import Catalogue, ObjectClass
+from cop_gateway.cot.errors import CatalogueError, CotError, FramingError
+from cop_gateway.cot.event import CotEvent, Point, to_xml
+from cop_gateway.cot.ping import is_ping, is_pong, ping, pong
+from cop_gateway.cot.stream import EventSplitter
+
+__all__ = [
+    "Catalogue",
+    "CatalogueError",
+    "CotError",
+    "CotEvent",
+    "EventSplitter",
+    "FramingError",
+    "ObjectClass",
+    "Point",
+    "is_ping",
+    "is_pong",
+    "ping",
+    "pong",
+    "to_xml",
+]

@@ -1,0 +1,202 @@
+"""Group commit: many frames, one transaction, one fsync; each sender answered after it.
+
+One thread takes whatever waits, works it through the pipeline in the order of arrival and commits
+it. While the disk syncs, the event loop reads the next requests, so groups grow with the load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from cop_gateway.intake.errors import IntakeBusyError, IntakeError, IntakeFailedError
+from cop_gateway.outbox.errors import StoreFailedError
+from cop_gateway.outbox.record import FrameKey, FrameRecord
+from cop_gateway.pipeline import Picture, World, advance
+from sightline.messages import DetectionReport
+
+_log = structlog.get_logger(__name__)
+
+
+class Store(Protocol):
+    """What intake needs of storage."""
+
+    def receipts(self, keys: Sequence[FrameKey]) -> dict[FrameKey, bytes]:
+        """The receipts of those frames that are committed already."""
+
+    def commit(self, records: Sequence[FrameRecord], committed_at: datetime) -> int:
+        """Store all or none, durably; the newest sequence."""
+
+
+class Observer(Protocol):
+    """Who wants to know of every commit (metrics); called from the committing thread."""
+
+    def committed(self, records: Sequence[FrameRecord], seconds: float) -> None:
+        """These frames are on the disk; the commit took so long."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Committed:
+    """The answer to a frame: its receipt, and whether it had been there before."""
+
+    receipt: bytes
+    duplicate: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Job:
+    key: FrameKey
+    report: DetectionReport
+    answer: asyncio.Future[Committed]
+
+
+_Outcome = Committed | IntakeError
+
+
+class Committer:
+    """Takes reports from the event loop that started it; `stop` commits what still waits."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        world: World,
+        picture: Picture,
+        clock: Callable[[], datetime],
+        observer: Observer,
+        announce: Callable[[int], None],
+        queue_limit: int = 1024,
+        group_limit: int = 128,
+    ) -> None:
+        self._store = store
+        self._world = world
+        self._picture = picture
+        self._clock = clock
+        self._observer = observer
+        self._announce = announce
+        self._queue_limit = queue_limit
+        self._group_limit = group_limit
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._work, name="committer", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are taken in and not yet answered."""
+        return self._waiting
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another frame would be taken in."""
+        return not self._stopping and self._waiting < self._queue_limit
+
+    def start(self) -> None:
+        """Begin to take frames; call it in the event loop that will submit them."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def submit(self, report: DetectionReport) -> Committed:
+        """Answer once the frame is on the disk.
+
+        Raises IntakeBusyError when too many wait, IntakeFailedError when it could not be stored.
+        A sender that goes away changes nothing: what was taken in is committed.
+        """
+        if self._loop is None or not self.has_room:
+            raise IntakeBusyError(
+                f"{self._waiting} frames wait already (limit {self._queue_limit})"
+            )
+        key = FrameKey(camera_id=report.frame.camera_id, frame_id=report.frame.frame_id)
+        answer: asyncio.Future[Committed] = self._loop.create_future()
+        self._waiting += 1
+        self._jobs.put(_Job(key=key, report=report, answer=answer))
+        return await asyncio.shield(answer)
+
+    async def stop(self) -> None:
+        """Refuse new frames, commit those that wait, end the thread."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._jobs.put(None)
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            jobs = [job]
+            while len(jobs) < self._group_limit and (more := self._next()) is not None:
+                jobs.append(more)
+            self._settle(jobs, self._group(jobs))
+
+    def _next(self) -> _Job | None:
+        try:
+            job = self._jobs.get_nowait()
+        except queue.Empty:
+            return None
+        if job is None:
+            # The end of work: leave it for the outer loop to find.
+            self._jobs.put(None)
+        return job
+
+    def _group(self, jobs: list[_Job]) -> list[_Outcome]:
+        try:
+            return self._commit(jobs)
+        except StoreFailedError as error:
+            _log.error("commit_failed", frames=len(jobs), error=str(error))
+            return [IntakeFailedError(str(error))] * len(jobs)
+        except Exception:  # noqa: BLE001
+            # Logged with its trace and answered as an error: a defect that one frame brings to
+            # light must not take its neighbours down.
+            _log.exception("group_failed", frames=len(jobs))
+            if len(jobs) == 1:
+                return [IntakeFailedError("the frame could not be worked on")]
+            return [outcome for job in jobs for outcome in self._group([job])]
+
+    def _commit(self, jobs: list[_Job]) -> list[_Outcome]:
+        known = self._store.receipts([job.key for job in jobs])
+        first: dict[FrameKey, _Job] = {}
+        for job in jobs:
+            first.setdefault(job.key, job)
+        reports = [job.report for key, job in first.items() if key not in known]
+        receipts = dict(known)
+        if reports:
+            picture, records = advance(self._picture, reports, self._world)
+            began = time.perf_counter()
+            head = self._store.commit(records, self._clock())
+            self._picture = picture
+            self._observer.committed(records, time.perf_counter() - began)
+            receipts.update((record.key, record.receipt) for record in records)
+            self._notify(self._announce, head)
+        return [
+            Committed(
+                receipt=receipts[job.key], duplicate=job.key in known or first[job.key] is not job
+            )
+            for job in jobs
+        ]
+
+    def _settle(self, jobs: list[_Job], outcomes: list[_Outcome]) -> None:
+        def deliver() -> None:
+            self._waiting -= len(jobs)
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                if job.answer.done():
+                    continue
+                if isinstance(outcome, IntakeError):
+                    job.answer.set_exception(outcome)
+                else:
+                    job.answer.set_result(outcome)
+
+        self._notify(deliver)
+
+    def _notify(self, call: Callable[..., None], *arguments: object) -> None:
+        if self._loop is None:
+            raise AssertionError("the thread runs only once the loop is known")
+        self._loop.call_soon_threadsafe(call, *arguments)
