@@ -1,1 +1,1 @@
-
+"""How every service speaks HTTP: settings, requests, problems, probes, and how it stops."""

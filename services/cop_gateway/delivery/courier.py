@@ -101,6 +101,7 @@ class Courier:
         self._state: State = "connecting"
         self._window = Window(cursor=source.cursor(sink.name), limit=self._pace.window_batches)
         self._saved = self._window.acknowledged
+        self._batch_events = self._pace.batch_events
         self._sent_events = self._acknowledged_events = self._connections = 0
         self._last_error: str | None = None
 
@@ -114,6 +115,10 @@ class Courier:
         """The newest sequence that was acknowledged."""
         return self._window.acknowledged
 
+    def lag(self) -> int:
+        """Events that are committed and not acknowledged."""
+        return max(0, self._bulletin.head - self.cursor)
+
     def describe(self, *, lag_seconds: float) -> SinkState:
         """How far delivery has come."""
         return SinkState(
@@ -122,7 +127,7 @@ class Courier:
             state=self._state,
             acknowledges=self._sink.acknowledge == "ping",
             cursor=self.cursor,
-            lag_events=max(0, self._bulletin.head - self.cursor),
+            lag_events=self.lag(),
             lag_seconds=lag_seconds,
             sent=self._sent_events,
             acknowledged=self._acknowledged_events,
@@ -150,6 +155,13 @@ class Courier:
             except (OSError, SinkLostError, StoreFailedError) as error:
                 # A peer that takes connections and never answers must not be hammered either.
                 failures = 1 if self.cursor > before else failures + 1
+                self._shrink(failures)
+                self._turn("lost", error)
+                await self._pause(failures)
+            except Exception as error:  # noqa: BLE001
+                # A defect of ours, logged as one; delivery goes on for ever all the same.
+                _log.exception("courier_failed", sink=self._sink.name)
+                failures += 1
                 self._turn("lost", error)
                 await self._pause(failures)
             else:
@@ -171,6 +183,11 @@ class Courier:
             _log.warning("sink_" + happening, sink=self._sink.name, error=self._last_error)
         else:
             _log.info("sink_" + self._state, sink=self._sink.name, target=self._sink.target)
+
+    def _shrink(self, failures: int) -> None:
+        """On a way that breaks before a whole batch is through, smaller ones still get there."""
+        if failures > 1:
+            self._batch_events = max(1, self._batch_events // 4)
 
     async def _pause(self, failures: int) -> None:
         seconds = self._backoff.wait(failures, self._uniform)
@@ -205,7 +222,7 @@ class Courier:
                 raise SinkLostError(f"no pong within {pace.pong_seconds:g} s")
             batch: list[Dispatch] = []
             if window.is_open and self._bulletin.head > window.sent:
-                batch = await asyncio.to_thread(self._source.after, window.sent, pace.batch_events)
+                batch = await asyncio.to_thread(self._source.after, window.sent, self._batch_events)
             if batch or (window.is_settled and now - last_ping >= pace.keepalive_seconds):
                 last_ping = now
                 await self._send_batch(connection, batch)
@@ -261,6 +278,7 @@ class Courier:
         self._acknowledged_events += events
         self._last_error = None
         if events:
+            self._batch_events = min(self._pace.batch_events, 2 * self._batch_events)
             self._observer.acknowledged(self._sink.name, events)
         self._room.set()
 
@@ -268,7 +286,12 @@ class Courier:
         """Bring the stored cursor up to what was acknowledged."""
         if self._window.acknowledged > self._saved:
             sequence = self._window.acknowledged
-            await asyncio.to_thread(self._source.move_cursor, self._sink.name, sequence)
+            try:
+                await asyncio.to_thread(self._source.move_cursor, self._sink.name, sequence)
+            except StoreFailedError as error:
+                # Saved with the next pong; a restart before that only sends these events again.
+                _log.error("cursor_not_saved", sink=self._sink.name, error=str(error))
+                return
             self._saved = sequence
 
     async def _farewell(self) -> None:

@@ -33,6 +33,9 @@ class TcpConnection:
 
     async def send(self, data: bytes) -> None:
         """Write and wait until the peer has taken enough of it."""
+        if self._writer.is_closing():
+            # uvloop says RuntimeError to a write on a transport that has closed by itself.
+            raise SinkLostError("the connection is closed")
         self._writer.write(data)
         await self._writer.drain()
 

@@ -18,8 +18,11 @@ class Rules:
     """One sigma of an object's unpredictable acceleration, per axis."""
     first_speed_mps: float = 8.0
     """One sigma of the speed of an object that was seen only once, per axis."""
-    gate: float = 13.8
-    """Largest squared Mahalanobis distance of a sighting to its track: 99.9 % of two dimensions."""
+    gate: float = 20.0
+    """Largest squared Mahalanobis distance of a sighting to its track: 99.995 % of two dimensions.
+
+    Generous, since a track that is torn in two is worse than one that swallows an outlier.
+    """
     other_class: float = 6.0
     """Added to that distance when the class differs: models change their minds."""
     timeout_seconds: float = 60.0

@@ -52,12 +52,11 @@ def step(tracks: Tracks, seen: Sightings, rules: Rules) -> tuple[Tracks, Assignm
 
 
 def _alive(tracks: Tracks, now: float, rules: Rules) -> Tracks:
-    living = now - tracks.seconds <= rules.timeout_seconds
-    if len(tracks) > rules.most_tracks:
-        living &= (
-            tracks.seconds >= np.partition(tracks.seconds, -rules.most_tracks)[-rules.most_tracks]
-        )
-    return tracks if living.all() else tracks.keep(np.flatnonzero(living))
+    living = np.flatnonzero(now - tracks.seconds <= rules.timeout_seconds)
+    if len(living) > rules.most_tracks:
+        newest = np.argsort(tracks.seconds[living], kind="stable")[-rules.most_tracks :]
+        living = np.sort(living[newest])
+    return tracks if len(living) == len(tracks) else tracks.keep(living)
 
 
 def _predict(tracks: Tracks, seen: Sightings, rules: Rules) -> tuple[Array, Array, Array]:

@@ -42,9 +42,7 @@ def sigmas(count: int, **changes: float) -> Sigmas:
     return Sigmas(**{name: np.full(count, value) for name, value in (SIGMA | changes).items()})
 
 
-def one(
-    camera: Camera, u: float, v: float, *, ground: float, limits: Limits = USUAL, **s: float
-):
+def one(camera: Camera, u: float, v: float, *, ground: float, limits: Limits = USUAL, **s: float):
     return locate(
         camera, np.array([u]), np.array([v]), ground_hae=np.array([ground]),
         lift_m=np.zeros(1), sigmas=sigmas(1, **s), limits=limits,

@@ -1,0 +1,193 @@
+"""Wires the gateway: settings and an open store in, an application out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from starlette.applications import Starlette
+
+from cop_gateway.cot import Catalogue, CatalogueError
+from cop_gateway.delivery import Backoff, Bulletin, Courier, Sink
+from cop_gateway.delivery.courier import Pace
+from cop_gateway.delivery.tcp import TcpTransport
+from cop_gateway.errors import SettingsError
+from cop_gateway.geolocation import Limits
+from cop_gateway.geolocation.accuracy import ce90
+from cop_gateway.geolocation.geoid import self_test
+from cop_gateway.intake import Acceptance, Committer
+from cop_gateway.metrics import GatewayMetrics
+from cop_gateway.outbox.sqlite import SqliteOutbox
+from cop_gateway.pipeline import CameraSite, Doctrine, Ground, Picture, World
+from cop_gateway.pipeline.recovery import recovered
+from cop_gateway.settings import Settings
+from cop_gateway.tracking import Rules
+from cop_gateway.web import page
+from cop_gateway.web.detections import DetectionsCall
+from cop_gateway.web.history import HistoryCalls
+from serving.application import application
+from serving.probes import Readiness
+from telemetry import logs
+from telemetry import metrics as telemetry_metrics
+
+SERVICE = "cop-gateway"
+_RECOVERED_EVENTS = 5_000
+
+_log = logs.get("cop_gateway.app")
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def world(settings: Settings) -> World:
+    """What does not change while the gateway runs. Raises SettingsError or CatalogueError."""
+    return World(
+        ground=Ground(
+            height_m=settings.ground_height_m,
+            reference=settings.ground_height_reference,
+            sigma_m=settings.ground_sigma_m,
+            cameras={
+                camera.id: CameraSite(sensor=camera.sensor, ground_height_m=camera.ground_height_m)
+                for camera in settings.cameras
+            },
+        ),
+        catalogue=_catalogue(settings),
+        limits=Limits(
+            grazing_degrees=settings.grazing_degrees,
+            range_m=settings.range_limit_m,
+            ce90_m=settings.ce90_limit_m,
+        ),
+        rules=Rules(timeout_seconds=settings.track_timeout_seconds),
+        doctrine=Doctrine(
+            version=settings.version,
+            stale_seconds=settings.stale_seconds,
+            simulated=settings.simulated,
+            ce_meaning=settings.ce_meaning,
+            platform_interval_seconds=settings.platform_interval_seconds or None,
+        ),
+    )
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    override = None
+    if settings.classes_file is not None:
+        try:
+            override = Path(settings.classes_file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"classes_file: {settings.classes_file}: {error}") from error
+    try:
+        return Catalogue.load(override, fallback_type=settings.unknown_class_type)
+    except CatalogueError as error:
+        raise SettingsError(f"classes_file or unknown_class_type: {error}") from error
+
+
+def build(
+    settings: Settings,
+    store: SqliteOutbox,
+    *,
+    readiness: Readiness,
+    clock: Callable[[], datetime] = utc_now,
+) -> Starlette:
+    """The application; its lifespan runs intake and a courier for every sink.
+
+    Refuses (GeolocationError, SettingsError, DeliveryError) before anything is taken in.
+    """
+    self_test()
+    unchanging = world(settings)
+    sinks = [
+        (Sink.parse(each.url, name=each.name, acknowledge=each.acknowledge), each)
+        for each in settings.all_sinks()
+    ]
+    metrics = telemetry_metrics.registry(
+        service=SERVICE, version=settings.version, colour=settings.colour
+    )
+    observer = GatewayMetrics(metrics)
+    bulletin = Bulletin(store.head())
+    couriers = [
+        Courier(
+            sink=sink,
+            source=store,
+            transport=TcpTransport(),
+            bulletin=bulletin,
+            observer=observer,
+            clock=clock,
+            uniform=random.random,
+            identity="sightline",
+            backoff=Backoff(most=each.backoff_max_seconds),
+            pace=Pace(pong_seconds=each.pong_seconds),
+        )
+        for sink, each in sinks
+    ]
+    tracks = recovered(store.events(limit=_RECOVERED_EVENTS), unchanging.rules)
+    committer = Committer(
+        store=store,
+        world=unchanging,
+        picture=Picture(tracks=tracks),
+        clock=clock,
+        observer=observer,
+        announce=bulletin.announce,
+        queue_limit=settings.queue_limit,
+    )
+    observer.watch_intake(lambda: committer.waiting)
+    for courier in couriers:
+        observer.watch_sink(courier.sink.name, courier.lag)
+    readiness.add("intake", lambda: None if committer.has_room else "too many frames wait")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        # The first quantile would otherwise be tabulated while a frame waits.
+        await asyncio.to_thread(ce90, np.eye(2))
+        committer.start()
+        deliveries = [
+            asyncio.create_task(courier.run(), name=f"courier-{courier.sink.name}")
+            for courier in couriers
+        ]
+        for courier, task in zip(couriers, deliveries, strict=True):
+            readiness.add(f"sink-{courier.sink.name}", _alive(task))
+        _log.info("started", sinks=[courier.sink.target for courier in couriers])
+        try:
+            yield
+        finally:
+            await committer.stop()
+            for courier in couriers:
+                courier.stop()
+            await asyncio.gather(*deliveries, return_exceptions=True)
+            store.close()
+
+    return application(
+        routes=[
+            *page.routes(),
+            *DetectionsCall(
+                committer=committer,
+                store=store,
+                ground=unchanging.ground,
+                acceptance=Acceptance(
+                    catalogue=unchanging.catalogue,
+                    most_past=timedelta(seconds=settings.max_age_seconds),
+                    most_future=timedelta(seconds=settings.max_future_seconds),
+                ),
+                clock=clock,
+                max_body_bytes=settings.max_body_bytes,
+            ).routes(),
+            *HistoryCalls(store=store, couriers=couriers, clock=clock).routes(),
+        ],
+        metrics=metrics,
+        readiness=readiness,
+        lifespan=lifespan,
+    )
+
+
+def _alive(task: asyncio.Task[None]) -> Callable[[], str | None]:
+    """A courier runs for ever: one that ended has met a defect."""
+
+    def check() -> str | None:
+        return "its courier has ended" if task.done() else None
+
+    return check

@@ -1,0 +1,114 @@
+"""What the gateway counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from cop_gateway.outbox.record import FrameRecord
+from telemetry.metrics import STAGE_BUCKETS, Metrics
+
+_GROUP_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+_CE90_BUCKETS = (3.0, 6.0, 15.0, 30.0, 91.0, 100.0, 305.0, 1000.0)
+
+
+class GatewayMetrics:
+    """Intake's and delivery's observer."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        registry = metrics.registry
+        self._frames = Counter(
+            "sightline_gateway_frames_committed_total", "Frames on the disk.", registry=registry
+        )
+        self._placed = Counter(
+            "sightline_gateway_detections_placed_total",
+            "Detections with a place on the ground.",
+            registry=registry,
+        )
+        self._unplaced = Counter(
+            "sightline_gateway_detections_unplaced_total",
+            "Detections without one, by the reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._ce90 = Histogram(
+            "sightline_gateway_ce90_meters",
+            "Circular error of the placed detections.",
+            buckets=_CE90_BUCKETS,
+            registry=registry,
+        )
+        self._commit = Histogram(
+            "sightline_gateway_commit_duration_seconds",
+            "One group commit, the disk's sync included.",
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self._group = Histogram(
+            "sightline_gateway_commit_frames",
+            "Frames in one group commit.",
+            buckets=_GROUP_BUCKETS,
+            registry=registry,
+        )
+        self._sent = Counter(
+            "sightline_gateway_events_sent_total",
+            "Events sent, repeats after a reconnect included.",
+            ["sink"],
+            registry=registry,
+        )
+        self._acknowledged = Counter(
+            "sightline_gateway_events_acknowledged_total",
+            "Events that the sink has acknowledged.",
+            ["sink"],
+            registry=registry,
+        )
+        self._connects = Counter(
+            "sightline_gateway_sink_connects_total",
+            "Connections that were opened.",
+            ["sink"],
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "sightline_gateway_sink_lag_events",
+            "Events that the sink has not acknowledged yet.",
+            ["sink"],
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "sightline_gateway_intake_waiting_frames",
+            "Frames that wait for their commit.",
+            registry=registry,
+        )
+
+    def committed(self, records: Sequence[FrameRecord], seconds: float) -> None:
+        """A group is on the disk."""
+        self._frames.inc(len(records))
+        self._commit.observe(seconds)
+        self._group.observe(len(records))
+        for record in records:
+            for event in record.events:
+                if event.kind == "detection":
+                    self._placed.inc()
+                    self._ce90.observe(event.ce90_m)
+            for each in record.unplaced:
+                self._unplaced.labels(each.reason).inc()
+
+    def sent(self, sink: str, events: int) -> None:
+        """Events went out."""
+        self._sent.labels(sink).inc(events)
+
+    def acknowledged(self, sink: str, events: int) -> None:
+        """Events were acknowledged."""
+        self._acknowledged.labels(sink).inc(events)
+
+    def reconnected(self, sink: str) -> None:
+        """A connection is up."""
+        self._connects.labels(sink).inc()
+
+    def watch_intake(self, waiting: Callable[[], int]) -> None:
+        """Read the queue's length whenever someone scrapes."""
+        self._waiting.set_function(waiting)
+
+    def watch_sink(self, sink: str, lag: Callable[[], int]) -> None:
+        """Read a sink's lag whenever someone scrapes."""
+        self._lag.labels(sink).set_function(lag)

@@ -1,0 +1,107 @@
+"""What an operator can set: a TOML file and SIGHTLINE_GATEWAY_* variables, parsed once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cop_gateway.errors import SettingsError
+from serving import command
+from sightline.messages import Sensor
+
+PREFIX = "SIGHTLINE_GATEWAY_"
+
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Metres = Annotated[float, Meta(ge=-500, le=9_000)]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the settings: a name that nobody knows is an error."""
+
+
+class SinkSettings(_Section, frozen=True, kw_only=True):
+    """One TAK server: [[sinks]]."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    url: str
+    """tcp://host:port"""
+    acknowledge: Literal["ping", "send"] = "ping"
+    """What moves the cursor: the peer's pong, or (a weaker promise) sending."""
+    backoff_max_seconds: Annotated[float, Meta(gt=0, le=3_600)] = 15.0
+    pong_seconds: Annotated[float, Meta(gt=0, le=600)] = 15.0
+
+
+class CameraSettings(_Section, frozen=True, kw_only=True):
+    """One camera: [[cameras]]. What is stated in a frame goes before what is stated here."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    sensor: Sensor | None = None
+    ground_height_m: Metres | None = None
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """The gateway's settings."""
+
+    database: Annotated[str, Meta(pattern=r"^sqlite:///.+")]
+    """sqlite:///relative.db or sqlite:////absolute.db"""
+    ground_height_m: Metres
+    ground_height_reference: Literal["hae", "msl"] = "hae"
+    ground_sigma_m: Annotated[float, Meta(ge=0, le=1_000)] = 3.0
+    sink: str | None = None
+    """One sink by its address alone; it is then named tak."""
+    sinks: tuple[SinkSettings, ...] = ()
+    cameras: tuple[CameraSettings, ...] = ()
+
+    classes_file: str | None = None
+    """TOML that overrides or extends the table of classes."""
+    unknown_class_type: str | None = None
+    """CoT type of a class that is in no table; without it such a detection is refused."""
+    stale_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    simulated: bool = False
+    """Mark every event as simulated (how = m-s)."""
+    ce_meaning: Literal["ce90", "sigma"] = "ce90"
+    platform_interval_seconds: Seconds = 1.0
+    """How often each camera tells of itself on the map; 0 for never."""
+
+    grazing_degrees: Annotated[float, Meta(ge=0.1, le=45)] = 3.0
+    range_limit_m: Annotated[float, Meta(gt=0, le=1_000_000)] = 20_000.0
+    ce90_limit_m: Annotated[float, Meta(gt=0, le=100_000)] = 5_000.0
+    track_timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+
+    max_age_seconds: Annotated[float, Meta(gt=0)] = 30 * 86_400.0
+    """How old a frame may be when it arrives."""
+    max_future_seconds: Seconds = 60.0
+    """How far a camera's clock may be ahead."""
+    queue_limit: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_024
+    """Frames that may wait for their commit; beyond it the answer is 503."""
+    max_body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 8 << 20
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8001
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    drain_seconds: Seconds = 0.0
+    shutdown_seconds: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
+    version: str = msgspec.field(default_factory=command.release)
+    colour: str = "none"
+
+    def __post_init__(self) -> None:
+        names = [sink.name for sink in self.all_sinks()]
+        if len(names) != len(set(names)):
+            raise ValueError("sinks: every sink needs a name of its own")
+        cameras = [camera.id for camera in self.cameras]
+        if len(cameras) != len(set(cameras)):
+            raise ValueError("cameras: every camera needs an id of its own")
+
+    def all_sinks(self) -> tuple[SinkSettings, ...]:
+        """The one of `sink` and those of `sinks`."""
+        short = (SinkSettings(name="tak", url=self.sink),) if self.sink else ()
+        return short + self.sinks
+
+    def database_path(self) -> str:
+        """The file that `database` names."""
+        path = self.database.removeprefix("sqlite:///")
+        if path.startswith(":"):
+            raise SettingsError("database: an outbox in memory would lose what was acknowledged")
+        return path

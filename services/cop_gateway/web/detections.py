@@ -1,0 +1,99 @@
+"""POST /v1/detections: a frame's detections in; 201 once they are committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cop_gateway.intake import (
+    Acceptance,
+    Committed,
+    Committer,
+    IntakeBusyError,
+    IntakeFailedError,
+    check,
+)
+from cop_gateway.outbox.record import FrameKey
+from cop_gateway.pipeline import Ground
+from serving.bodies import read_body
+from serving.problems import HttpProblem, retry_after
+from sightline.messages import DetectionReport, decode
+from telemetry import logs
+
+_RETRY_SECONDS = 1.0
+
+
+class CotStore(Protocol):
+    """What an answer in XML needs of storage."""
+
+    def frame_xml(self, key: FrameKey) -> Sequence[str]:
+        """The CoT of a frame's placed detections."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectionsCall:
+    """The call, with all that it needs."""
+
+    committer: Committer
+    store: CotStore
+    ground: Ground
+    acceptance: Acceptance
+    clock: Callable[[], datetime]
+    max_body_bytes: int
+
+    def routes(self) -> list[Route]:
+        """Where it is found."""
+        return [Route("/v1/detections", self.post, methods=["POST"])]
+
+    async def post(self, request: Request) -> Response:
+        """Check, commit, answer."""
+        body = await read_body(request, limit=self.max_body_bytes)
+        report = decode(body, DetectionReport)
+        frame = report.frame
+        logs.bind(camera_id=frame.camera_id, frame_id=frame.frame_id)
+        sensor = self.ground.sensor(frame.camera_id, frame.sensor)
+        check(
+            report,
+            lens=sensor.intrinsics if sensor else None,
+            now=self.clock(),
+            acceptance=self.acceptance,
+        )
+        committed = await self._commit(report)
+        headers = {"Sightline-Duplicate": "true"} if committed.duplicate else {}
+        if "application/xml" in request.headers.get("accept", ""):
+            key = FrameKey(camera_id=frame.camera_id, frame_id=frame.frame_id)
+            events = await asyncio.to_thread(self.store.frame_xml, key)
+            return Response(
+                "<events>" + "".join(events) + "</events>",
+                status_code=201,
+                media_type="application/xml",
+                headers=headers,
+            )
+        return Response(
+            committed.receipt, status_code=201, media_type="application/json", headers=headers
+        )
+
+    async def _commit(self, report: DetectionReport) -> Committed:
+        try:
+            return await self.committer.submit(report)
+        except IntakeBusyError as error:
+            raise HttpProblem(
+                status=503,
+                type="busy",
+                detail=str(error),
+                headers=retry_after(_RETRY_SECONDS),
+            ) from error
+        except IntakeFailedError as error:
+            raise HttpProblem(
+                status=503,
+                type="not-stored",
+                detail=f"the frame was not stored: {error}",
+                headers=retry_after(_RETRY_SECONDS),
+            ) from error

@@ -1,0 +1,38 @@
+"""A service's Starlette application, with what all services share already in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import ExceptionHandler, StatelessLifespan
+
+from serving import probes, problems
+from serving.probes import Readiness
+from serving.requests import RequestMiddleware
+from telemetry.metrics import HttpMetrics, Metrics
+
+
+def application(
+    *,
+    routes: Sequence[BaseRoute],
+    metrics: Metrics,
+    readiness: Readiness,
+    lifespan: StatelessLifespan[Starlette] | None = None,
+    exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+) -> Starlette:
+    """The service's routes, and around them: probes, request ids, logs, metrics and problems.
+
+    Handlers in `exception_handlers` must be coroutine functions; they come before the shared ones.
+    """
+    return Starlette(
+        routes=[*routes, *probes.routes(readiness=readiness, metrics=metrics)],
+        middleware=[
+            Middleware(RequestMiddleware, metrics=HttpMetrics(metrics), readiness=readiness)
+        ],
+        exception_handlers={**problems.handlers(), **(exception_handlers or {})},
+        lifespan=lifespan,
+    )

@@ -1,0 +1,21 @@
+"""The id of a request: the caller's own where it is sane, echoed, logged and sent on."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from contextvars import ContextVar
+
+HEADER = "x-request-id"
+
+_SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+=-]{0,127}", re.ASCII)
+
+current: ContextVar[str | None] = ContextVar("sightline_request_id", default=None)
+"""The id of the request that this task works for."""
+
+
+def accepted(header: str | None) -> str:
+    """The caller's id, or a new one where there is none or it could corrupt a log."""
+    if header is not None and _SANE.fullmatch(header):
+        return header
+    return uuid.uuid4().hex

@@ -1,0 +1,103 @@
+"""What happens around every request: its ids, its log line, its metrics, its last resort."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving import identity, problems
+from serving.probes import PATHS, Readiness
+from telemetry import logs, traces
+from telemetry.metrics import HttpMetrics
+
+CLIENT_GONE = 499
+"""The status, in logs and metrics only, of a request whose client left before its answer."""
+
+UNMATCHED = "unmatched"
+"""The route of every path that leads nowhere: one label, however many paths are tried."""
+
+log = logs.get("serving.requests")
+
+
+class RequestMiddleware:
+    """Pure ASGI, so that bodies stream and cancellation passes through."""
+
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, readiness: Readiness) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._readiness = readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens below."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers = Headers(scope=scope)
+        request_id = identity.accepted(headers.get(identity.HEADER))
+        trace = traces.received(headers.get(traces.HEADER))
+        identity.current.set(request_id)
+        traces.current.set(trace)
+        structlog.contextvars.clear_contextvars()
+        logs.bind(request_id=request_id, trace_id=trace.trace_id, span_id=trace.span_id)
+        answer = _Answer(send, request_id=request_id, readiness=self._readiness)
+        self._metrics.begin()
+        try:
+            await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            answer.status = answer.status or CLIENT_GONE
+        except Exception:
+            log.exception("request failed")
+            if answer.status is not None:
+                raise  # half an answer is out: the server must cut the connection
+            await problems.respond(problems.internal())(scope, receive, answer)
+        finally:
+            self._end(scope, answer.status or CLIENT_GONE, time.perf_counter() - began)
+
+    def _end(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"]
+        route = route_of(scope)
+        self._metrics.end(method=method, route=route, status=status, seconds=seconds)
+        write = log.debug if route in PATHS else log.info
+        write(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000.0, 2),
+        )
+
+
+class _Answer:
+    """Passes an answer on, marks it with the request's id, and remembers its status."""
+
+    def __init__(self, send: Send, *, request_id: str, readiness: Readiness) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._readiness = readiness
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            headers = [*message.get("headers", ()), (b"x-request-id", self._request_id.encode())]
+            # A client that reuses connections should find its next one elsewhere.
+            if self._readiness.draining and not any(name == b"connection" for name, _ in headers):
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that a request went to, such as /v1/events/{uid}."""
+    router = scope.get("router")
+    for route in getattr(router, "routes", ()):
+        match, _ = route.matches(scope)
+        if match is not Match.NONE:
+            return str(getattr(route, "path", UNMATCHED))
+    return UNMATCHED
