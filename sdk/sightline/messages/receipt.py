@@ -103,6 +103,9 @@ class SinkState(Answer, frozen=True, kw_only=True):
     acknowledges: bool
     """Whether the peer answers pings: without, the cursor moves on send (a weaker promise)."""
     cursor: int
+    """The newest sequence that was acknowledged."""
+    sent_cursor: int
+    """The newest sequence that was sent on the present connection."""
     lag_events: int
     lag_seconds: float
     sent: int

@@ -69,7 +69,7 @@ class Racetrack:
         )
 
     def _track(self, along: float) -> tuple[float, float]:
-        """x across and y along the axis of the oval."""
+        """X across and y along the axis of the oval."""
         half, radius = self.straight_m / 2, self.radius_m
         arc = math.pi * radius
         if along < self.straight_m:
@@ -125,4 +125,4 @@ def degrees(
 ) -> tuple[float, float]:
     """Latitude and longitude of local metres: the chart on which the whole scene is drawn."""
     per_lat, per_lon = metres_per_degree(origin[0], ground_hae)
-    return origin[0] + north / float(per_lat), origin[1] + east / float(per_lon)
+    return float(origin[0] + north / per_lat), float(origin[1] + east / per_lon)

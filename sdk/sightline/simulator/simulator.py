@@ -169,7 +169,7 @@ class Simulator:
     ) -> Sensor:
         """The sensor as the camera believes it: the truth and noise of the declared sigmas."""
         sigma = camera.accuracy
-        noise = rng.standard_normal(7)
+        noise = rng.standard_normal(7).tolist()
         east = pose.east + noise[0] * (sigma.horizontal_m or 0.0)
         north = pose.north + noise[1] * (sigma.horizontal_m or 0.0)
         above = pose.above_ground_m + noise[2] * (sigma.vertical_m or 0.0)

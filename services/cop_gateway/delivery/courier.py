@@ -127,6 +127,7 @@ class Courier:
             state=self._state,
             acknowledges=self._sink.acknowledge == "ping",
             cursor=self.cursor,
+            sent_cursor=self._window.sent,
             lag_events=self.lag(),
             lag_seconds=lag_seconds,
             sent=self._sent_events,

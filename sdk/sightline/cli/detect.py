@@ -1,0 +1,106 @@
+"""`sightline detect`: what the service sees in pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from sightline.cli import exits
+from sightline.cli.failure import missing
+from sightline.messages import DetectResult, Placement, encode
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw
+
+_COLOURS = ("#ffb000", "#00c2ff", "#ff5c8a", "#7ee081", "#c792ea", "#ffffff")
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True,
+              help="Where the detection service listens.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON document for all images.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="PATH",
+              help="Save the annotated picture: a folder, or a file for a single image.")  # fmt: skip
+def detect(images: tuple[Path, ...], url: str, as_json: bool, save: Path | None) -> None:
+    """Send each IMAGE to the detection service and show what it found."""
+    try:
+        from sightline.client import Client, ClientError  # noqa: PLC0415 - after --help
+    except ImportError as error:
+        raise missing(error, "cli") from error
+    answers: dict[str, msgspec.Raw] = {}
+    failed = False
+    with Client(url) as client:
+        for path in images:
+            data = path.read_bytes()
+            try:
+                result = client.detect(data)
+            except ClientError as error:
+                failed = True
+                click.echo(f"sightline: {path}: {error}", err=True)
+                continue
+            answers[str(path)] = msgspec.Raw(encode(result))
+            if not as_json:
+                _show(path, result)
+            if save is not None:
+                _annotate(path, result, _target(save, path, many=len(images) > 1))
+    if as_json:
+        click.echo(msgspec.json.encode(answers))
+    if failed:
+        raise click.exceptions.Exit(exits.FAILED)
+
+
+def _show(path: Path, result: DetectResult) -> None:
+    table = Table(
+        title=f"{path} ({result.image.width}x{result.image.height})", title_justify="left"
+    )
+    for name in ("class", "confidence", "x1", "y1", "x2", "y2", "where"):
+        table.add_column(name, justify="left" if name in ("class", "where") else "right")
+    for each in result.detections:
+        box = each.box
+        table.add_row(
+            each.class_name,
+            f"{each.confidence:.2f}",
+            *(f"{value:.0f}" for value in (box.x1, box.y1, box.x2, box.y2)),
+            f"{each.event.position.latitude:.6f}, {each.event.position.longitude:.6f}"
+            if isinstance(each.event, Placement)
+            else "",
+        )
+    Console().print(table)
+
+
+def _target(save: Path, image: Path, *, many: bool) -> Path:
+    if many or save.is_dir() or not save.suffix:
+        save.mkdir(parents=True, exist_ok=True)
+        return save / f"{image.stem}.detected.png"
+    return save
+
+
+def _annotate(path: Path, result: DetectResult, target: Path) -> None:
+    try:
+        from PIL import Image, ImageDraw, ImageOps  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise missing(error, "detection") from error
+    with Image.open(path) as original:
+        picture = ImageOps.exif_transpose(original).convert("RGB")
+    pen = ImageDraw.Draw(picture)
+    labels = sorted({each.class_name for each in result.detections})
+    for each in result.detections:
+        colour = _COLOURS[labels.index(each.class_name) % len(_COLOURS)]
+        box = each.box
+        pen.rectangle((box.x1, box.y1, box.x2, box.y2), outline=colour, width=2)
+        _label(pen, (box.x1, box.y1), f"{each.class_name} {each.confidence:.2f}", colour)
+    picture.save(target)
+    click.echo(f"saved {target}", err=True)
+
+
+def _label(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, colour: str) -> None:
+    left, top, right, bottom = pen.textbbox((corner[0], max(0.0, corner[1] - 12)), text)
+    pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=colour)
+    pen.text((left, max(0.0, corner[1] - 12)), text, fill="#000000")
