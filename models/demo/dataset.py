@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from sightline.simulator import Light, Scenario, SimulatedCamera, Simulator
 from sightline.simulator.flight import Mast, Pose
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -57,47 +57,58 @@ def detect(
     return found
 
 
-def score(folder: Path, session: onnxruntime.InferenceSession, confidence: float) -> None:
-    """Print recall and precision, altogether, by class and by size."""
-    hits, wanted, right, wrong = (defaultdict(int) for _ in range(4))
-    for path in sorted(folder.glob("*.jpg")):
-        truth = json.loads(path.with_suffix(".json").read_text())
+class Tally:
+    """Truths that count and that were found, detections that were right and wrong, by a key."""
+
+    def __init__(self) -> None:
+        self.wanted: Counter[str] = Counter()
+        self.found: Counter[str] = Counter()
+        self.right: Counter[str] = Counter()
+        self.wrong: Counter[str] = Counter()
+
+    def frame(self, truth: list, found: list[tuple[int, float, np.ndarray]]) -> None:
+        """Judge one frame."""
         boxes = np.array([row[1:5] for row in truth], dtype=float).reshape(-1, 4)
-        labels = [CLASSES.index(row[0]) for row in truth]
+        labels = np.array([CLASSES.index(row[0]) for row in truth], dtype=int)
         root = np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
         counts = np.array([row[5] >= 0.5 for row in truth], dtype=bool) & (root > 12)
         taken = np.zeros(len(truth), bool)
-        for label, _, box in detect(session, cv2.imread(str(path)), confidence):
-            near = iou(box, boxes) if len(boxes) else np.zeros(0)
-            ok = (near >= 0.5) & ~taken & (np.array(labels) == label) if len(boxes) else near > 1
-            best = int(np.argmax(near * ok)) if ok.any() else -1
-            if best >= 0:
+        for label, _, box in found:
+            near = iou(box, boxes)
+            able = np.flatnonzero((near >= 0.5) & ~taken & (labels == label))
+            if len(able):
+                best = able[np.argmax(near[able])]
                 taken[best] = True
-                if counts[best]:
-                    right[CLASSES[label]] += 1
-            elif not (len(boxes) and (near[~counts] >= 0.3).any()):
-                size = float(np.sqrt((box[2:] - box[:2]).prod()))
-                if size > 12:
-                    wrong[CLASSES[label]] += 1
+                self.right[CLASSES[label]] += int(counts[best])
+            elif np.sqrt((box[2:] - box[:2]).prod()) > 12 and not (near[~counts] >= 0.3).any():
+                self.wrong[CLASSES[label]] += 1
         for i in np.flatnonzero(counts):
-            size = "12-20 px" if root[i] <= 20 else "20-40 px" if root[i] <= 40 else "above 40 px"
-            for key in (CLASSES[labels[i]], size):
-                wanted[key] += 1
-                hits[key] += int(taken[i])
-    total_wanted, total_hits = (sum(d[c] for c in CLASSES) for d in (wanted, hits))
-    total_right, total_wrong = sum(right.values()), sum(wrong.values())
-    print(f"{folder.name}: confidence {confidence}")
-    print(
-        f"  all          recall {total_hits / total_wanted:.3f}"
-        f"  precision {total_right / max(total_right + total_wrong, 1):.3f}  n {total_wanted}"
-    )
-    for name in CLASSES:
-        print(
-            f"  {name:<12} recall {hits[name] / max(wanted[name], 1):.3f}"
-            f"  precision {right[name] / max(right[name] + wrong[name], 1):.3f}  n {wanted[name]}"
-        )
-    for name in ("12-20 px", "20-40 px", "above 40 px"):
-        print(f"  {name:<12} recall {hits[name] / max(wanted[name], 1):.3f}  n {wanted[name]}")
+            for key in ("all", CLASSES[labels[i]], size_of(root[i])):
+                self.wanted[key] += 1
+                self.found[key] += int(taken[i])
+
+    def row(self, key: str) -> str:
+        """Recall, precision and count."""
+        recall = self.found[key] / max(self.wanted[key], 1)
+        right, wrong = self.right[key], self.wrong[key]
+        if key == "all":
+            right, wrong = self.right.total(), self.wrong.total()
+        precision = f"{right / (right + wrong):.3f}" if right + wrong else "-"
+        return f"| {key:<12} | {recall:.3f} | {precision:>5} | {self.wanted[key]:>5} |"
+
+
+def size_of(root: float) -> str:
+    """The bin of the root of a box's area in pixels."""
+    return "12-20 px" if root <= 20 else "20-40 px" if root <= 40 else "above 40 px"
+
+
+def score(folder: Path, session: onnxruntime.InferenceSession, confidence: float) -> Tally:
+    """Judge every frame of a folder."""
+    tally = Tally()
+    for path in sorted(folder.glob("*.jpg")):
+        truth = json.loads(path.with_suffix(".json").read_text())
+        tally.frame(truth, detect(session, cv2.imread(str(path)), confidence))
+    return tally
 
 
 def main() -> None:
@@ -110,7 +121,10 @@ def main() -> None:
     session = onnxruntime.InferenceSession(str(options.model))
     for folder in options.frames:
         for confidence in options.confidence:
-            score(folder, session, confidence)
+            tally = score(folder, session, confidence)
+            print(f"{folder.name}, confidence {confidence}: recall, precision, truths")
+            for key in ("all", *CLASSES, "12-20 px", "20-40 px", "above 40 px"):
+                print(tally.row(key))
 
 
 if __name__ == "__main__":

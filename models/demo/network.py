@@ -100,7 +100,11 @@ class Detector(nn.Module):
         fine = self.fine(torch.cat((self.up(p4), p3), 1))
         coarse = self.coarse(torch.cat((self.down(fine), p4), 1))
         return torch.cat(
-            [head(f).flatten(2).transpose(1, 2) for head, f in zip(self.heads, (fine, coarse))], 1
+            [
+                head(f).flatten(2).transpose(1, 2)
+                for head, f in zip(self.heads, (fine, coarse), strict=True)
+            ],
+            1,
         )
 
 

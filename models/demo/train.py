@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import torch
 from loss import DetectionLoss
 from network import CLASSES, Detector, Exported
@@ -104,8 +105,10 @@ def train(folder: Path, *, minutes: float, out: Path, width: int, seed: int, bat
     optimiser = torch.optim.AdamW(detector.parameters(), lr=1e-3, weight_decay=0.01)
     began, exported, step, mean = time.time(), time.time(), 0, 0.0
     while (passed := (time.time() - began) / 60.0) < minutes:
-        rate = 2e-3 * min(1.0, (step + 1) / 200) * (
-            0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * passed / minutes))
+        rate = (
+            2e-3
+            * min(1.0, (step + 1) / 200)
+            * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * passed / minutes)))
         )
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -121,9 +124,10 @@ def train(folder: Path, *, minutes: float, out: Path, width: int, seed: int, bat
         step += 1
         keep = min(0.999, (1 + step) / (10 + step))
         with torch.no_grad():
-            for kept, new in zip(average.state_dict().values(), detector.state_dict().values()):
+            present = detector.state_dict()
+            for name, kept in average.state_dict().items():
                 if kept.dtype.is_floating_point:
-                    kept.mul_(keep).add_(new, alpha=1 - keep)
+                    kept.mul_(keep).add_(present[name], alpha=1 - keep)
         mean = loss.item() if step == 1 else 0.98 * mean + 0.02 * loss.item()
         if step % 100 == 0:
             print(f"{passed:5.1f} min  step {step}  loss {mean:.3f}  lr {rate:.1e}", flush=True)
@@ -136,14 +140,14 @@ def train(folder: Path, *, minutes: float, out: Path, width: int, seed: int, bat
 
 def export(detector: Detector, out: Path) -> None:
     """Write the ONNX file with the metadata that Ultralytics writes."""
-    import onnx
-
     detector = copy.deepcopy(detector).float().eval()
     example = torch.zeros(1, 3, HEIGHT, WIDTH)
     options = {"input_names": ["images"], "output_names": ["output0"], "opset_version": 17}
     part = out.with_suffix(".part")
     try:
-        torch.onnx.export(Exported(detector, HEIGHT, WIDTH), example, str(part), dynamo=False, **options)
+        torch.onnx.export(
+            Exported(detector, HEIGHT, WIDTH), example, str(part), dynamo=False, **options
+        )
     except TypeError:  # before torch 2.5 there was no other way
         torch.onnx.export(Exported(detector, HEIGHT, WIDTH), example, str(part), **options)
     model = onnx.load(str(part))

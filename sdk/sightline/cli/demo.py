@@ -21,13 +21,15 @@ from sightline.cli import exits
 from sightline.cli.failure import Failure, missing
 
 if TYPE_CHECKING:
+    from sightline.demo.plan import Plan
     from sightline.demo.report import Report
+    from sightline.demo.run import Outcome
     from sightline.demo.stream import Show
 
 _LINE_SECONDS = 5.0
 
 
-class _Duration(click.ParamType):
+class _Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(
@@ -58,49 +60,18 @@ class _Duration(click.ParamType):
               help="Send to this TAK server instead of starting one.")  # fmt: skip
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and database.")
 @click.pass_obj
-def demo(
-    began: float | None,
-    seconds: float | None,
-    frames: int | None,
-    rate: float,
-    cameras: int,
-    seed: int,
-    headless: bool,
-    report_file: Path | None,
-    tak: str | None,
-    keep: bool,
-) -> None:
+def demo(began: float | None, /, report_file: Path | None, headless: bool, **asked: Any) -> None:
     """Start a TAK server, the gateway, the detection service and a simulator, and measure them."""
     try:
-        from sightline.demo.errors import (  # noqa: PLC0415 - after --help
-            DeadChildError,
-            DemoError,
-            MissingPieceError,
-        )
-        from sightline.demo.plan import Plan, tak_address  # noqa: PLC0415
-        from sightline.demo.run import run  # noqa: PLC0415
+        from sightline.demo.plan import Plan  # noqa: PLC0415 - after --help
     except ImportError as error:
         raise missing(error, "demo") from error
     if report_file is not None and not report_file.absolute().parent.is_dir():
         raise Failure(f"--report: the folder {report_file.parent} does not exist", code=exits.USAGE)
-    plan = Plan(
-        seed=seed, cameras=cameras, rate_hz=rate, frames=frames, seconds=seconds, tak=tak, keep=keep
-    )
     console = Console(stderr=True)
+    plan = Plan(rate_hz=asked.pop("rate"), **asked)
     live = not headless and sys.stdout.isatty()
-    try:
-        if tak is not None:
-            tak_address(tak)
-        with _display(live) as show:
-            outcome = asyncio.run(
-                run(plan, show=show, say=console.print, began=began or time.monotonic())
-            )
-    except MissingPieceError as error:
-        raise Failure(str(error), code=exits.MISSING) from error
-    except DeadChildError as error:
-        raise Failure(str(error), code=exits.CHILD_DIED) from error
-    except DemoError as error:
-        raise Failure(str(error)) from error
+    outcome = _run(plan, console, live=live, began=began or time.monotonic())
     if report_file is not None:
         text = msgspec.json.format(msgspec.json.encode(outcome.report), indent=2) + b"\n"
         _write_whole(report_file, text)
@@ -111,6 +82,28 @@ def demo(
         raise click.exceptions.Exit(exits.INTERRUPTED)
     if outcome.report.lost or outcome.report.failed or not outcome.report.frames:
         raise click.exceptions.Exit(exits.FAILED)
+
+
+def _run(plan: Plan, console: Console, *, live: bool, began: float) -> Outcome:
+    """Run it; whatever goes wrong is one sentence and an exit code."""
+    try:
+        from sightline.demo.errors import (  # noqa: PLC0415 - after --help
+            DeadChildError,
+            DemoError,
+            MissingPieceError,
+        )
+        from sightline.demo.run import run  # noqa: PLC0415
+    except ImportError as error:
+        raise missing(error, "demo") from error
+    try:
+        with _display(live) as show:
+            return asyncio.run(run(plan, show=show, say=console.print, began=began))
+    except MissingPieceError as error:
+        raise Failure(str(error), code=exits.MISSING) from error
+    except DeadChildError as error:
+        raise Failure(str(error), code=exits.CHILD_DIED) from error
+    except DemoError as error:
+        raise Failure(str(error)) from error
 
 
 @contextlib.contextmanager

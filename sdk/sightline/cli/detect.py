@@ -27,7 +27,7 @@ _COLOURS = ("#ffb000", "#00c2ff", "#ff5c8a", "#7ee081", "#c792ea", "#ffffff")
               help="Where the detection service listens.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document for all images.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="PATH",
-              help="Save the annotated picture: a folder, or a file for a single image.")  # fmt: skip
+              help="Save annotated pictures: a folder, or a file for one image.")  # fmt: skip
 def detect(images: tuple[Path, ...], url: str, as_json: bool, save: Path | None) -> None:
     """Send each IMAGE to the detection service and show what it found."""
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 
 from sightline.cli import exits
 
@@ -54,16 +55,10 @@ def doctor(as_json: bool) -> None:
     else:
         console = Console(highlight=False)
         for each in findings:
-            mark = (
-                "[green]✓[/green]"
-                if each.ok
-                else "[red]✗[/red]"
-                if each.required
-                else "[yellow]–[/yellow]"
-            )
-            console.print(f"{mark} {each.name}: {each.detail}", soft_wrap=True)
+            mark = "[green]✓[/]" if each.ok else "[red]✗[/]" if each.required else "[yellow]–[/]"
+            console.print(f"{mark} {escape(f'{each.name}: {each.detail}')}", soft_wrap=True)
             if not each.ok and each.remedy:
-                console.print(f"    {each.remedy}", style="bold", soft_wrap=True)
+                console.print(f"    {escape(each.remedy)}", style="bold", soft_wrap=True)
     if any(each.required and not each.ok for each in findings):
         raise click.exceptions.Exit(exits.FAILED)
 

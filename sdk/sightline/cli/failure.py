@@ -14,7 +14,8 @@ class Failure(click.ClickException):
 
     def __init__(self, sentence: str, *, code: int = exits.FAILED) -> None:
         super().__init__(sentence)
-        self.exit_code = code
+        # click reads it off the instance, and declares it on the class.
+        setattr(self, "exit_code", code)  # noqa: B010
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Say it."""

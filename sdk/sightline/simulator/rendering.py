@@ -1,10 +1,11 @@
-"""Painting what a camera sees: terrain along its rays, then objects from the farthest to the nearest."""
+"""Painting what a camera sees: terrain along its rays, then objects, the nearest last."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,6 +29,8 @@ _CELL = 16
 _SHIFT = 4
 _SHADOW = 0.55
 _NEWTON_STEPS = 4
+_NO_MAP = np.zeros(0, np.float32)
+"""OpenCV's second map, which a map of pairs does without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,7 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Silhouette:
-    """Where an object is in the image: its box in pixels, clipped, and how much of it is visible."""
+    """Where an object is in the image: its clipped box in pixels, and its visible share."""
 
     box: tuple[float, float, float, float]
     visible: float
@@ -120,7 +123,7 @@ def terrain_seen(view: View, picture: Picture) -> Picture:
         _CELL : _CELL + view.height, _CELL : _CELL + view.width
     ]
     seen = cv2.remap(
-        picture, full, None, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        picture, full, _NO_MAP, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
     return np.asarray(seen, dtype=np.uint8)
 
@@ -251,7 +254,7 @@ def _paint_faces(image: Picture, mesh: _Mesh, each: Placed, light: Light) -> Non
         cv2.fillConvexPoly(image, _fixed(polygon), colour, cv2.LINE_AA, _SHIFT)
 
 
-def _fixed(points: Array) -> NDArray[np.int32]:
+def _fixed(points: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
     """Sub-pixel coordinates for OpenCV, whose whole numbers are the middles of pixels."""
     return np.asarray(np.round((points - 0.5) * (1 << _SHIFT)), dtype=np.int32)
 
@@ -278,6 +281,6 @@ def expose(image: Picture, light: Light, rng: np.random.Generator) -> Picture:
         # OpenCV's generator: several times as fast as NumPy's, and as repeatable.
         cv2.setRNGSeed(seed)
         noise = np.empty(out.shape, np.int16)
-        cv2.randn(noise, 0.0, light.grain)
+        cv2.randn(noise, np.zeros(1), np.full(1, light.grain))
         out = cv2.add(out, noise, dtype=cv2.CV_8U)
     return np.asarray(out, dtype=np.uint8)

@@ -81,7 +81,7 @@ class Scenario:
 
     @classmethod
     def default(cls, *, seed: int = 1, cameras: int = 3) -> Scenario:
-        """The demo: drones on racetracks around a lake with a road, every third camera on a mast."""
+        """The demo: drones on racetracks around a lake; every third camera is on a mast."""
         rng = np.random.default_rng([seed, 2])
         return cls(
             seed=seed,

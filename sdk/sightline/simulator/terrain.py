@@ -75,13 +75,13 @@ def paint(seed: int) -> Terrain:
     )
     picture = np.clip(ground, 0, 255).astype(np.uint8)
     _houses(picture, rng)
-    _trees(picture, rng, lake, roads)
+    _trees(picture, rng)
     for road in roads:
         _road(picture, road, rng)
     _water(picture, lake, rng)
     grain = rng.standard_normal((TEXELS // 2, TEXELS // 2), dtype=np.float32)
     grain = cv2.resize(grain * float(rng.uniform(3, 9)), (TEXELS, TEXELS)).astype(np.int16)
-    picture = cv2.add(picture, cv2.merge((grain, grain, grain)), dtype=cv2.CV_8U)
+    cv2.add(picture, cv2.merge((grain, grain, grain)), dst=picture, dtype=cv2.CV_8U)
     return Terrain(picture=picture, lake=lake, roads=roads)
 
 
@@ -99,8 +99,9 @@ def _clouds(rng: np.random.Generator, octaves: int) -> NDArray[np.float32]:
     total = np.zeros((side, side), np.float32)
     for octave in range(octaves):
         cells = 4 * 2**octave
-        layer = rng.random((cells, cells), dtype=np.float32)
-        total += cv2.resize(layer, (side, side), interpolation=cv2.INTER_CUBIC) / 1.7**octave
+        coarse = rng.random((cells, cells), dtype=np.float32)
+        layer = np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))
+        total += layer / np.float32(1.7**octave)
     low, high = np.percentile(total[::4, ::4], (2, 98))
     total = np.clip((total - low) / (high - low), 0, 1).astype(np.float32)
     return np.asarray(cv2.resize(total, (TEXELS, TEXELS)), dtype=np.float32)
@@ -140,9 +141,7 @@ def _houses(picture: Picture, rng: np.random.Generator) -> None:
             )
 
 
-def _trees(
-    picture: Picture, rng: np.random.Generator, lake: Ellipse, roads: tuple[Ellipse, ...]
-) -> None:
+def _trees(picture: Picture, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(80, 420))):
         column, row = texel(*rng.uniform(-SIDE_M / 2, SIDE_M / 2, 2))
         radius = float(rng.uniform(0.5, 3.5)) / METRES_PER_TEXEL
@@ -203,10 +202,10 @@ def _water(picture: Picture, lake: Ellipse, rng: np.random.Generator) -> None:
     height = rng.uniform(2, 8)
     x, y, width, tall = cv2.boundingRect(mask)
     ripple = rng.normal(0, height, (tall // 4, width // 8)).astype(np.float32)
-    ripple = cv2.resize(ripple, (width, tall), interpolation=cv2.INTER_CUBIC)
+    waves = np.asarray(cv2.resize(ripple, (width, tall), interpolation=cv2.INTER_CUBIC))
     part = picture[y : y + tall, x : x + width]
     alpha = mask[y : y + tall, x : x + width].astype(np.float32)[..., None] / 255
-    part[:] = np.clip(part * (1 - alpha) + (water + ripple[..., None]) * alpha, 0, 255)
+    part[:] = np.clip(part * (1 - alpha) + (water + waves[..., None]) * alpha, 0, 255)
 
 
 def _bgr(colour: NDArray[np.float64]) -> tuple[int, int, int]:
