@@ -68,7 +68,7 @@ test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k n
 bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/detection_http.py
 	$(BIN)/python tests/bench/gateway_http.py
-	$(BIN)/python tests/bench/frame_to_cot.py
+	$(BIN)/python tests/bench/frame_to_cot.py --clone
 
 .PHONY: schema
 schema: $(VENV)/.dev ## Write the wire contract's JSON Schemas anew

@@ -1,1 +1,1 @@
-
+"""The detection service: bytes → image → letterbox → session → boxes → message."""

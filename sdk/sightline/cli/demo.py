@@ -45,6 +45,18 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+def _tak(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    from sightline.demo.errors import DemoError  # noqa: PLC0415 - after --help
+    from sightline.demo.plan import tak_address  # noqa: PLC0415
+
+    if value is not None:
+        try:
+            tak_address(value)
+        except DemoError as error:
+            raise click.BadParameter(str(error).removeprefix("--tak: "), ctx, param) from error
+    return value
+
+
 @click.command()
 @click.option("--for", "seconds", type=_Duration(), help="Stop after 30s, 2m, 1h.")
 @click.option("--frames", type=click.IntRange(1, 10_000_000), help="Stop after so many frames.")
@@ -56,7 +68,7 @@ class _Duration(click.ParamType[float]):
 @click.option("--headless", is_flag=True, help="Plain lines instead of the live view.")
 @click.option("--report", "report_file", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the report here, as JSON.")  # fmt: skip
-@click.option("--tak", metavar="tcp://HOST:PORT",
+@click.option("--tak", metavar="tcp://HOST:PORT", callback=_tak,
               help="Send to this TAK server instead of starting one.")  # fmt: skip
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and database.")
 @click.pass_obj

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sightline.cli import exits
-from sightline.cli.failure import missing
+from sightline.cli.failure import Failure, missing
 from sightline.messages import DetectResult, Placement, encode
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def detect(images: tuple[Path, ...], url: str, as_json: bool, save: Path | None)
     except ImportError as error:
         raise missing(error, "cli") from error
     answers: dict[str, msgspec.Raw] = {}
+    targets = {} if save is None else _targets(save, images)
     failed = False
     with Client(url) as client:
         for path in images:
@@ -48,8 +49,8 @@ def detect(images: tuple[Path, ...], url: str, as_json: bool, save: Path | None)
             answers[str(path)] = msgspec.Raw(encode(result))
             if not as_json:
                 _show(path, result)
-            if save is not None:
-                _annotate(path, result, _target(save, path, many=len(images) > 1))
+            if path in targets:
+                _annotate(path, result, targets[path])
     if as_json:
         click.echo(msgspec.json.encode(answers))
     if failed:
@@ -75,18 +76,34 @@ def _show(path: Path, result: DetectResult) -> None:
     Console().print(table)
 
 
-def _target(save: Path, image: Path, *, many: bool) -> Path:
-    if many or save.is_dir() or not save.suffix:
-        save.mkdir(parents=True, exist_ok=True)
-        return save / f"{image.stem}.detected.png"
-    return save
+def _targets(save: Path, images: tuple[Path, ...]) -> dict[Path, Path]:
+    """Where each annotated picture goes: a file for one image, else a folder."""
+    try:
+        from PIL import Image  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise missing(error, "detection") from error
+    if len(images) == 1 and save.suffix and not save.is_dir():
+        if save.suffix.lower() not in Image.registered_extensions():
+            raise Failure(
+                f"--save: {save} has an ending that no kind of picture has (.png, .jpg, ...)",
+                code=exits.USAGE,
+            )
+        return {images[0]: save}
+    save.mkdir(parents=True, exist_ok=True)
+    targets: dict[Path, Path] = {}
+    for path in images:
+        target, number = save / f"{path.stem}.detected.png", 1
+        # Pictures of one name, from several folders, must not replace each other.
+        while target in targets.values():
+            number += 1
+            target = save / f"{path.stem}-{number}.detected.png"
+        targets[path] = target
+    return targets
 
 
 def _annotate(path: Path, result: DetectResult, target: Path) -> None:
-    try:
-        from PIL import Image, ImageDraw, ImageOps  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise missing(error, "detection") from error
+    from PIL import Image, ImageDraw, ImageOps  # noqa: PLC0415 - an extra
+
     with Image.open(path) as original:
         picture = ImageOps.exif_transpose(original).convert("RGB")
     pen = ImageDraw.Draw(picture)
@@ -96,7 +113,10 @@ def _annotate(path: Path, result: DetectResult, target: Path) -> None:
         box = each.box
         pen.rectangle((box.x1, box.y1, box.x2, box.y2), outline=colour, width=2)
         _label(pen, (box.x1, box.y1), f"{each.class_name} {each.confidence:.2f}", colour)
-    picture.save(target)
+    try:
+        picture.save(target)
+    except OSError as error:
+        raise Failure(f"--save: {target}: {error.strerror or error}") from error
     click.echo(f"saved {target}", err=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import platform
 import shutil
 import socket
@@ -20,13 +19,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from sightline.cli import exits
+from sightline.demo import pieces
 
-_PACKAGES = {
-    "detection": ("onnxruntime", "PIL", "starlette", "uvicorn", "httpx", "multipart"),
-    "cop-gateway": ("numpy", "starlette", "uvicorn", "structlog", "prometheus_client"),
-    "simulator": ("cv2", "numpy"),
-    "demo": ("taky",),
-}
 _PORTS = {8000: "the detection service", 8001: "the gateway", 8087: "a TAK server"}
 _TOOLS = {"docker": "containers", "helm": "the chart", "kubectl": "a cluster"}
 _FREE_MB = 200
@@ -73,13 +67,13 @@ def examine() -> Iterator[Finding]:
         detail=platform.python_version(),
         remedy="use Python 3.11, 3.12 or 3.13",
     )
-    for extra, modules in _PACKAGES.items():
-        absent = [name for name in modules if importlib.util.find_spec(name) is None]
+    for extra, modules in pieces.PACKAGES.items():
+        missing = pieces.absent(modules)
         yield Finding(
             name=f"sightline[{extra}]",
-            ok=not absent,
+            ok=not missing,
             required=True,
-            detail="installed" if not absent else f"missing {', '.join(absent)}",
+            detail="installed" if not missing else f"missing {', '.join(missing)}",
             remedy=f"pip install 'sightline[{extra}]'",
         )
     yield _onnxruntime()

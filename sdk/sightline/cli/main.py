@@ -46,9 +46,8 @@ for command in (demo, simulate, detect, watch, doctor):
 def main() -> None:
     """The console script."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        # click gives a command's Exit back as a value; commands themselves give nothing.
+        sys.exit(cli(standalone_mode=False) or exits.OK)
     except click.Abort:
         sys.exit(exits.INTERRUPTED)
     except click.ClickException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -66,6 +67,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     precision: float | None
     first_cot_s: float | None
     """Seconds from the start of the command to the first sighting in TAK."""
+    first_cot_at: str | None
+    """When that was: RFC 3339."""
     duration_s: float
     started_at: str
     seed: int
@@ -80,7 +83,9 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     if not values:
         return None
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    # 0.95 times 100 is a hair above 95 in binary: that hair is not another rank.
+    rank = math.ceil(share * len(ordered) - 1e-9)
+    return ordered[max(rank, 1) - 1]
 
 
 def milliseconds(seconds: Sequence[float]) -> Percentiles:

@@ -13,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from sightline import client
+from sightline.demo import pieces
 from sightline.demo.errors import DemoError, MissingPieceError
 from sightline.demo.listener import Arrivals, listen
 from sightline.demo.model import demo_model
@@ -49,12 +50,10 @@ async def run(plan: Plan, *, show: Show, say: Callable[[str], None], began: floa
 
     Raises DemoError in one clear sentence; the folder with the logs is kept then.
     """
-    try:
-        from sightline.simulator import Scenario, Simulator  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise MissingPieceError(
-            f"{error.name} is not installed: pip install 'sightline[demo]'"
-        ) from error
+    if (piece := pieces.first_absent()) is not None:
+        raise MissingPieceError(f"{piece} is not installed: pip install 'sightline[demo]'")
+    from sightline.simulator import Scenario, Simulator  # noqa: PLC0415 - an extra
+
     model = demo_model()
     folder = Path(tempfile.mkdtemp(prefix="sightline-demo-"))
     stop = asyncio.Event()
@@ -118,7 +117,7 @@ async def _stream(
             for task in (watching, listening):
                 task.cancel()
             await asyncio.gather(watching, listening, return_exceptions=True)
-    now = time.monotonic()
+    now, first = time.monotonic(), min(arrivals.first.values(), default=None)
     report = Report(
         frames=tally.frames,
         failed=tally.failed,
@@ -143,7 +142,8 @@ async def _stream(
         scored_fixes=len(tally.fixes),
         recall=rounded(tally.recall, 4),
         precision=rounded(tally.precision, 4),
-        first_cot_s=rounded(min(arrivals.first.values()) - began, 2) if arrivals.first else None,
+        first_cot_s=rounded(first - began, 2) if first is not None else None,
+        first_cot_at=_ago(now - first) if first is not None else None,
         duration_s=round(now - streaming_from, 2),
         started_at=started_at.isoformat(timespec="milliseconds"),
         seed=plan.seed,
@@ -153,6 +153,11 @@ async def _stream(
         versions=_versions(stage.model),
     )
     return report, interrupted
+
+
+def _ago(seconds: float) -> str:
+    moment = datetime.now(UTC) - timedelta(seconds=seconds)
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _versions(model: Path) -> dict[str, str]:

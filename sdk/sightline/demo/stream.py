@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
+from msgspec import structs
 
 from sightline import client
 from sightline.demo.plan import Plan
@@ -44,6 +47,8 @@ async def send(
     start, clock_start = datetime.now(UTC), loop.time()
     limit = plan.frames if plan.frames is not None else 1 << 60
     deadline = clock_start + plan.seconds if plan.seconds is not None else float("inf")
+    # A TAK server may still hold the same seed's events of an earlier run.
+    run = secrets.token_hex(3)
     index = 0
     async with asyncio.TaskGroup() as posts:
         while index < limit and loop.time() < deadline and not stop.is_set():
@@ -52,6 +57,9 @@ async def send(
             seconds = index / plan.rate_hz
             shot = await asyncio.to_thread(
                 simulator.frame, cameras[index % len(cameras)], seconds, index=index, start=start
+            )
+            shot = replace(
+                shot, frame=structs.replace(shot.frame, frame_id=f"{run}-{shot.frame.frame_id}")
             )
             await _wait(stop, clock_start + seconds - loop.time())
             await free.acquire()

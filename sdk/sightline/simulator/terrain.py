@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
+Metres = TypeVar("Metres", float, NDArray[np.float64])
 
 SIDE_M = 480.0
 METRES_PER_TEXEL = 0.15
@@ -85,7 +87,7 @@ def paint(seed: int) -> Terrain:
     return Terrain(picture=picture, lake=lake, roads=roads)
 
 
-def texel(east: float, north: float) -> tuple[float, float]:
+def texel(east: Metres, north: Metres) -> tuple[Metres, Metres]:
     """Column and row (texel centres are whole numbers) of local metres."""
     return (
         (east + SIDE_M / 2) / METRES_PER_TEXEL - 0.5,

@@ -1,0 +1,92 @@
+"""How each error of this service is answered: the one place that knows both them and HTTP."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from detection.errors import (
+    DeadlineError,
+    DetectionError,
+    FieldError,
+    FormError,
+    FrameDiffersError,
+    FrameError,
+    GatewayError,
+    GatewayRefusal,
+    GatewayTimeoutError,
+    GatewayUnavailableError,
+    ImageError,
+    ImageSizeError,
+    ImageTypeError,
+    LaneError,
+    ParameterError,
+    QueueFullError,
+)
+from serving.problems import HttpProblem, respond, retry_after
+
+# The most special first: the first that fits an error is its answer.
+_ANSWERS: tuple[tuple[type[DetectionError], int, str], ...] = (
+    (ImageTypeError, 415, "unsupported-image-type"),
+    (ImageSizeError, 413, "image-too-large"),
+    (ImageError, 422, "invalid-image"),
+    (FrameError, 422, "invalid-message"),
+    (FormError, 400, "invalid-form"),
+    (ParameterError, 422, "invalid-parameter"),
+    (QueueFullError, 503, "queue-full"),
+    (DeadlineError, 503, "deadline-exceeded"),
+    (FrameDiffersError, 409, "frame-differs"),
+    (GatewayTimeoutError, 504, "gateway-timeout"),
+    (GatewayUnavailableError, 503, "gateway-unavailable"),
+    (GatewayError, 502, "gateway-failed"),
+    (DetectionError, 500, "internal-error"),
+)
+
+
+def outcome(error: DetectionError) -> str:
+    """The error's name in metrics."""
+    return _answer(error)[1].replace("-", "_")
+
+
+def problem(error: DetectionError) -> HttpProblem:
+    """The answer to the request that met this error."""
+    if isinstance(error, GatewayRefusal):
+        # In the gateway's own words; its request id is the one that we sent along.
+        said = error.problem
+        return HttpProblem(
+            status=said.status,
+            type=said.type,
+            title=said.title,
+            detail=said.detail,
+            field=said.field,
+            limit=said.limit,
+            reason=said.reason,
+        )
+    status, kind = _answer(error)
+    return HttpProblem(
+        status=status,
+        type=kind,
+        detail=str(error),
+        field=error.field if isinstance(error, FieldError) else None,
+        limit=error.limit if isinstance(error, FieldError) else None,
+        headers=(
+            retry_after(error.retry_seconds)
+            if isinstance(error, LaneError | GatewayUnavailableError)
+            else None
+        ),
+    )
+
+
+def handlers() -> dict[type[Exception], ExceptionHandler]:
+    """Starlette's exception handlers for this package's errors."""
+
+    async def detection_error(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, DetectionError)
+        return respond(problem(error))
+
+    return {DetectionError: detection_error}
+
+
+def _answer(error: DetectionError) -> tuple[int, str]:
+    return next((status, name) for kind, status, name in _ANSWERS if isinstance(error, kind))

@@ -1,0 +1,58 @@
+"""`sightline simulate`: pictures with the sensor and the truth beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sightline.cli import exits
+from sightline.messages import Frame, decode, encode
+
+Command = Callable[..., Any]
+
+
+def digest(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_every_picture_has_its_frame_and_truth_beside_it(
+    sightline: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "frames"
+    ended = sightline("simulate", str(out), "--frames", "5", "--cameras", "2", "--rate", "4")
+    assert ended.code == exits.OK
+    pictures = sorted(out.glob("*.jpg"))
+    assert len(pictures) == 5
+    seen = 0
+    for path in pictures:
+        beside = json.loads(path.with_suffix(".json").read_text())
+        frame = decode(json.dumps(beside["frame"]).encode(), Frame)
+        assert path.stem == f"{frame.camera_id}-{frame.frame_id}"
+        assert frame.sensor is not None
+        with Image.open(path) as image:
+            lens = frame.sensor.intrinsics
+            assert image.size == (lens.image_width, lens.image_height)
+        for truth in beside["truth"]:
+            x1, y1, x2, y2 = truth["box"]
+            assert 0 <= x1 < x2 <= image.width
+            assert 0 <= y1 < y2 <= image.height
+            seen += 1
+        assert json.loads(encode(frame)) == beside["frame"]
+    assert seen > 0
+    assert len({path.stem.rsplit("-", 1)[0] for path in pictures}) == 2
+
+
+def test_the_same_seed_is_the_same_to_the_byte_and_another_is_not(
+    sightline: Command, tmp_path: Path
+) -> None:
+    for name, seed in (("a", "5"), ("again", "5"), ("b", "6")):
+        sightline("simulate", str(tmp_path / name), "--frames", "2", "--seed", seed)
+    first = digest(tmp_path / "a")
+    assert len(first) == 4
+    assert first == digest(tmp_path / "again")
+    other = digest(tmp_path / "b")
+    assert all(first[name] != other.get(name) for name in first)
