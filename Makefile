@@ -70,9 +70,9 @@ bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/gateway_http.py
 	$(BIN)/python tests/bench/frame_to_cot.py --clone
 
-.PHONY: schema
-schema: $(VENV)/.dev ## Write the wire contract's JSON Schemas anew
-	$(BIN)/python -m sightline.messages docs/reference/schema
+.PHONY: reference
+reference: $(VENV)/.dev ## Write the JSON Schemas and the page of settings anew, from the code
+	$(BIN)/python docs/reference/write.py
 
 .PHONY: lock
 lock: ## Pin the newest versions that fit, with hashes (needs uv)

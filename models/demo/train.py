@@ -2,6 +2,7 @@
 
     python models/demo/dataset.py FRAMES/train
     python models/demo/train.py FRAMES/train --minutes 40
+    python models/demo/train.py FRAMES/more --minutes 40 --resume models/demo/demo.onnx
 
 Needs torch (any from 1.13: Debian's python3-torch is enough), OpenCV and onnx.
 """
@@ -12,6 +13,7 @@ import argparse
 import copy
 import json
 import math
+import os
 import time
 from pathlib import Path
 
@@ -21,6 +23,7 @@ import onnx
 import torch
 from loss import DetectionLoss
 from network import CLASSES, Detector, Exported
+from resume import resume
 from torch import Tensor
 
 HEIGHT, WIDTH = 544, 960
@@ -93,20 +96,33 @@ class Frames:
         return torch.from_numpy(np.ascontiguousarray(stack)).float() / 255.0, truth
 
 
-def train(folder: Path, *, minutes: float, out: Path, width: int, seed: int, batch: int) -> None:
+def train(
+    folder: Path,
+    *,
+    minutes: float,
+    out: Path,
+    width: int,
+    seed: int,
+    batch: int,
+    before: Path | None,
+) -> None:
     """Train for so long, with the averaged weights exported every few minutes."""
     torch.manual_seed(seed)
+    torch.set_num_threads(os.cpu_count() or 1)
     rng = np.random.default_rng(seed)
     frames = Frames(folder)
     print(f"{len(frames.pictures)} frames", flush=True)
-    detector = Detector(width).to(memory_format=torch.channels_last)
+    detector = Detector(width)
+    if before is not None:
+        resume(detector, before, torch.cat([frames.batch(8, rng)[0] for _ in range(8)]))
+    detector = detector.to(memory_format=torch.channels_last)
     average = copy.deepcopy(detector)
     loss_of = DetectionLoss(CROP, CROP)
     optimiser = torch.optim.AdamW(detector.parameters(), lr=1e-3, weight_decay=0.01)
     began, exported, step, mean = time.time(), time.time(), 0, 0.0
     while (passed := (time.time() - began) / 60.0) < minutes:
         rate = (
-            2e-3
+            (2e-3 if before is None else 1e-3)
             * min(1.0, (step + 1) / 200)
             * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * passed / minutes)))
         )
@@ -180,10 +196,11 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", type=Path, help="go on from this exported model")
     options = parser.parse_args()
     train(
         options.frames, minutes=options.minutes, out=options.out, width=options.width,
-        seed=options.seed, batch=options.batch,
+        seed=options.seed, batch=options.batch, before=options.resume,
     )  # fmt: skip
 
 

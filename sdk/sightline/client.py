@@ -47,18 +47,26 @@ class ProblemError(ClientError):
 
 
 class Client:
-    """Either service, by its address. `transport` is httpx's port: give a fake one in tests."""
+    """Either service, by its address; `key` is an API key or a token.
+
+    `transport` is httpx's port: give a fake one in tests.
+    """
 
     def __init__(
         self,
         base_url: str,
         *,
+        key: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._base_url = base_url
         self._http = httpx.Client(
-            base_url=base_url, timeout=timeout, transport=transport, trust_env=False
+            base_url=base_url,
+            timeout=timeout,
+            transport=transport,
+            trust_env=False,
+            headers={} if key is None else {"Authorization": f"Bearer {key}"},
         )
 
     def __enter__(self) -> Self:

@@ -53,7 +53,7 @@ def main() -> int:
     try:
         store = SqliteOutbox(Path(settings.database_path()))
         app = build(settings, store, readiness=readiness)
-    except (DeliveryError, GatewayError, GeolocationError, OutboxError) as error:
+    except (DeliveryError, GatewayError, GeolocationError, OutboxError, ServingError) as error:
         return command.refuse(PROGRAM, error)
     return serve(
         app,

@@ -30,12 +30,16 @@ from cop_gateway.tracking import Rules
 from cop_gateway.web import page
 from cop_gateway.web.detections import DetectionsCall
 from cop_gateway.web.history import HistoryCalls
+from serving import guard
 from serving.application import application
+from serving.keychain import Keychain
 from serving.probes import Readiness
 from telemetry import logs
 from telemetry import metrics as telemetry_metrics
 
 SERVICE = "cop-gateway"
+ACCESS: guard.Rules = {("GET", "/"): None, ("POST", "/v1/detections"): "detect"}
+"""Which role each call takes, where it is not `read` to look and `operate` to change."""
 _RECOVERED_EVENTS = 5_000
 
 _log = logs.get("cop_gateway.app")
@@ -97,9 +101,11 @@ def build(
 ) -> Starlette:
     """The application; its lifespan runs intake and a courier for every sink.
 
-    Refuses (GeolocationError, SettingsError, DeliveryError) before anything is taken in.
+    Refuses (GeolocationError, SettingsError, DeliveryError, ConfigurationError) before anything is
+    taken in.
     """
     self_test()
+    keychain = Keychain(settings.access, host=settings.host)
     unchanging = world(settings)
     sinks = [
         (Sink.parse(each.url, name=each.name, acknowledge=each.acknowledge), each)
@@ -145,6 +151,7 @@ def build(
         # The first quantile would otherwise be tabulated while a frame waits.
         await asyncio.to_thread(ce90, np.eye(2))
         committer.start()
+        watching = asyncio.create_task(keychain.watch())
         deliveries = [
             asyncio.create_task(courier.run(), name=f"courier-{courier.sink.name}")
             for courier in couriers
@@ -155,6 +162,7 @@ def build(
         try:
             yield
         finally:
+            watching.cancel()
             await committer.stop()
             for courier in couriers:
                 courier.stop()
@@ -181,6 +189,7 @@ def build(
         metrics=metrics,
         readiness=readiness,
         lifespan=lifespan,
+        guard=guard.Guard(keychain, ACCESS),
     )
 
 

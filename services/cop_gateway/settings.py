@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from cop_gateway.errors import SettingsError
 from serving import command
+from serving.keychain import AccessSettings
 from sightline.messages import Sensor
 
 PREFIX = "SIGHTLINE_GATEWAY_"
@@ -25,20 +26,26 @@ class SinkSettings(_Section, frozen=True, kw_only=True):
     """One TAK server: [[sinks]]."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """Names its cursor in the database: a sink with a new name begins at the newest event."""
     url: str
     """tcp://host:port"""
     acknowledge: Literal["ping", "send"] = "ping"
     """What moves the cursor: the peer's pong, or (a weaker promise) sending."""
     backoff_max_seconds: Annotated[float, Meta(gt=0, le=3_600)] = 15.0
+    """The longest wait before connecting again."""
     pong_seconds: Annotated[float, Meta(gt=0, le=600)] = 15.0
+    """A peer that does not answer a ping for so long is taken for lost."""
 
 
 class CameraSettings(_Section, frozen=True, kw_only=True):
     """One camera: [[cameras]]. What is stated in a frame goes before what is stated here."""
 
     id: Annotated[str, Meta(min_length=1, max_length=128)]
+    """As frames call it: camera_id."""
     sensor: Sensor | None = None
+    """Pose and lens of a fixed camera, for frames that state none."""
     ground_height_m: Metres | None = None
+    """Height of the ground that this camera looks at."""
 
 
 class Settings(_Section, frozen=True, kw_only=True):
@@ -47,44 +54,65 @@ class Settings(_Section, frozen=True, kw_only=True):
     database: Annotated[str, Meta(pattern=r"^sqlite:///.+")]
     """sqlite:///relative.db or sqlite:////absolute.db"""
     ground_height_m: Metres
+    """Height of the ground, where a camera has none of its own."""
     ground_height_reference: Literal["hae", "msl"] = "hae"
+    """Above the WGS84 ellipsoid, or above mean sea level (EGM96)."""
     ground_sigma_m: Annotated[float, Meta(ge=0, le=1_000)] = 3.0
+    """One sigma of that height, metres."""
     sink: str | None = None
     """One sink by its address alone; it is then named tak."""
     sinks: tuple[SinkSettings, ...] = ()
+    """TAK servers: an array of tables."""
     cameras: tuple[CameraSettings, ...] = ()
+    """What is known of cameras beforehand: an array of tables."""
 
     classes_file: str | None = None
     """TOML that overrides or extends the table of classes."""
     unknown_class_type: str | None = None
     """CoT type of a class that is in no table; without it such a detection is refused."""
     stale_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    """After how long a TAK client may drop a sighting."""
     simulated: bool = False
     """Mark every event as simulated (how = m-s)."""
     ce_meaning: Literal["ce90", "sigma"] = "ce90"
+    """What `point/@ce` states: the 90 % error, as TAK clients show it, or one sigma."""
     platform_interval_seconds: Seconds = 1.0
     """How often each camera tells of itself on the map; 0 for never."""
 
     grazing_degrees: Annotated[float, Meta(ge=0.1, le=45)] = 3.0
+    """A ray that meets the ground at a flatter angle is not placed."""
     range_limit_m: Annotated[float, Meta(gt=0, le=1_000_000)] = 20_000.0
+    """A ray that meets the ground farther away, metres, is not placed."""
     ce90_limit_m: Annotated[float, Meta(gt=0, le=100_000)] = 5_000.0
+    """A detection with a larger error, metres, is not placed."""
     track_timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    """A track that was not seen for so long is over; its uid is not used again."""
 
-    max_age_seconds: Annotated[float, Meta(gt=0)] = 30 * 86_400.0
+    max_age_seconds: Annotated[float, Meta(gt=0, le=100 * 365 * 86_400)] = 30 * 86_400.0
     """How old a frame may be when it arrives."""
     max_future_seconds: Seconds = 60.0
     """How far a camera's clock may be ahead."""
     queue_limit: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_024
     """Frames that may wait for their commit; beyond it the answer is 503."""
     max_body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 8 << 20
+    """A longer body is refused with 413."""
 
+    access: AccessSettings = msgspec.field(default_factory=AccessSettings)
+    """Who may do what: a table."""
     host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all of this machine."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8001
+    """0 takes a free one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Of the JSON lines on stdout."""
     drain_seconds: Seconds = 0.0
+    """On SIGTERM: how long to answer on while not ready, so that a balancer looks elsewhere."""
     shutdown_seconds: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
+    """On SIGTERM: how long open requests may take to end."""
     version: str = msgspec.field(default_factory=command.release)
+    """Marks log lines and metrics."""
     colour: str = "none"
+    """Marks log lines and metrics: blue or green."""
 
     def __post_init__(self) -> None:
         names = [sink.name for sink in self.all_sinks()]

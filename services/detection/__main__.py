@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command.refuse(PROGRAM, error, code=1)
     try:
         service = app.build(settings)
-    except ModelError as error:
+    except (ConfigurationError, ModelError) as error:
         return command.refuse(PROGRAM, error)
     return server.serve(
         service.app,

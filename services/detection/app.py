@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -19,10 +20,14 @@ from detection.pipeline import Limits
 from detection.settings import Settings
 from detection.web import Detector, Policy
 from serving.application import application
+from serving.guard import Guard, Rules
+from serving.keychain import Keychain
 from serving.probes import Readiness
 from telemetry import metrics
 
 SERVICE = "detection"
+ACCESS: Rules = {("GET", "/"): None, ("POST", "/v1/detect"): "detect"}
+"""Which role each call takes, where it is not `read` to look and `operate` to change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +68,14 @@ def limits(settings: Settings) -> Limits:
 
 
 def build(settings: Settings) -> Service:
-    """The whole service, its models loaded and warm. Raises ModelError."""
+    """The whole service, its models loaded and warm. Raises ModelError or ConfigurationError."""
+    keychain = Keychain(settings.access, host=settings.host)
     models = load_models(settings)
     registry = metrics.registry(service=SERVICE, version=settings.version, colour=settings.colour)
     lanes = Lanes(count=settings.lanes or cores.available(), queue_limit=settings.queue_limit)
     counted = DetectionMetrics(registry, lanes)
     readiness = Readiness({"queue": lanes.refusal})
-    client = None if settings.gateway_url is None else gateway.client()
+    client = None if settings.gateway_url is None else gateway.client(key=settings.gateway_key)
     detector = Detector(
         models=models,
         lanes=lanes,
@@ -89,7 +95,9 @@ def build(settings: Settings) -> Service:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        watching = asyncio.create_task(keychain.watch())
         yield
+        watching.cancel()
         lanes.close()
         if client is not None:
             await client.aclose()
@@ -100,5 +108,6 @@ def build(settings: Settings) -> Service:
         readiness=readiness,
         lifespan=lifespan,
         exception_handlers=problems.handlers(),
+        guard=Guard(keychain, ACCESS),
     )
     return Service(app=app, readiness=readiness)

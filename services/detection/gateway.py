@@ -35,7 +35,7 @@ _REFUSED = frozenset({400, 409, 413, 422})
 log = logs.get("detection.gateway")
 
 
-def client() -> httpx.AsyncClient:
+def client(*, key: str | None = None) -> httpx.AsyncClient:
     """A client with kept connections, which only ever talks to the gateway itself."""
     return httpx.AsyncClient(
         limits=httpx.Limits(
@@ -45,6 +45,7 @@ def client() -> httpx.AsyncClient:
             keepalive_expiry=30.0,
         ),
         trust_env=False,
+        headers={} if key is None else {"Authorization": f"Bearer {key}"},
     )
 
 

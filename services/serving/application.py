@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, StatelessLifespan
 
 from serving import probes, problems
+from serving.guard import Guard, GuardMiddleware
 from serving.probes import Readiness
 from serving.requests import RequestMiddleware
 from telemetry.metrics import HttpMetrics, Metrics
@@ -23,15 +24,21 @@ def application(
     readiness: Readiness,
     lifespan: StatelessLifespan[Starlette] | None = None,
     exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+    guard: Guard | None = None,
 ) -> Starlette:
-    """The service's routes, and around them: probes, request ids, logs, metrics and problems.
+    """The service's routes, and around them: probes, request ids, access, logs, metrics, problems.
 
     Handlers in `exception_handlers` must be coroutine functions; they come before the shared ones.
     """
     return Starlette(
-        routes=[*routes, *probes.routes(readiness=readiness, metrics=metrics)],
+        routes=[
+            *routes,
+            *(guard.routes() if guard else ()),
+            *probes.routes(readiness=readiness, metrics=metrics),
+        ],
         middleware=[
-            Middleware(RequestMiddleware, metrics=HttpMetrics(metrics), readiness=readiness)
+            Middleware(RequestMiddleware, metrics=HttpMetrics(metrics), readiness=readiness),
+            *([Middleware(GuardMiddleware, guard=guard)] if guard else ()),
         ],
         exception_handlers={**problems.handlers(), **(exception_handlers or {})},
         lifespan=lifespan,

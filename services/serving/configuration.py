@@ -139,15 +139,15 @@ def _value(text: str, kind: Any) -> Any:
 
     Where it does not fit, the nearest plain value: the check of the whole then says what is wrong.
     """
-    candidates: list[Any] = [text]
-    if text[:1] in ("[", "{"):
-        candidates.append(_json(text))
-    candidates.append([part.strip() for part in text.split(",") if part.strip()])
-    for candidate in candidates:
+    structured = _json(text) if text[:1] in ("[", "{") else text
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for candidate in (text, structured, parts):
         try:
             return msgspec.to_builtins(msgspec.convert(candidate, kind, strict=False))
         except msgspec.ValidationError:
             continue
+    if structured is not text:
+        return structured
     try:
         number = float(text)
     except ValueError:
@@ -175,16 +175,24 @@ def _explained(
     error: MessageError, origins: Mapping[str, str], file: Path | None, prefix: str
 ) -> ConfigurationError:
     """Name the field as whoever set it knows it, and keep what a secret's file held quiet."""
-    field = error.field.split("[", 1)[0]
-    origin = origins.get(field)
-    if origin is not None:
-        reason = error.reason
-        if origin.endswith(_FILE) and not field.endswith(_FILE.lower()):
+    field, reason = error.field, error.reason
+    # The table or list that it is in may have been set as a whole.
+    setting = max((name for name in origins if _is_in(field, name)), key=len, default=None)
+    if setting is not None:
+        origin, rest = origins[setting], field.removeprefix(setting).lstrip(".")
+        if origin.endswith(_FILE) and not setting.endswith(_FILE.lower()):
             reason = "what the file holds is not a value for this setting"
             reason += f" (limit: {error.limit})" if error.limit else ""
+        elif rest:
+            reason = f"{rest}: {reason}"
         return ConfigurationError(f"{origin}: {reason}")
-    if error.reason == "is missing":
+    if reason == "is missing":
         variable = prefix + field.upper().replace(".", "__")
         return ConfigurationError(f"{field}: is missing; {variable} or the settings file sets it")
     where = "" if file is None else f"{file}: "
-    return ConfigurationError(f"{where}{error.field}: {error.reason}")
+    # A check of several settings together names them itself.
+    return ConfigurationError(where + (reason if field == "body" else f"{field}: {reason}"))
+
+
+def _is_in(field: str, setting: str) -> bool:
+    return field == setting or field.startswith((f"{setting}.", f"{setting}["))

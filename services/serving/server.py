@@ -41,6 +41,8 @@ def listen(host: str, port: int) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise ListenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    except UnicodeError as error:
+        raise ListenError(f"cannot listen on {host} port {port}: not a host name") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from sightline.cli import exits
 from sightline.cli.failure import Failure, missing
-from sightline.messages import DetectResult, Placement, encode
+from sightline.cli.keys import key_of, key_option
+from sightline.messages import DetectResult, Frame, MessageError, Placement, convert, encode
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -28,20 +29,32 @@ _COLOURS = ("#ffb000", "#00c2ff", "#ff5c8a", "#7ee081", "#c792ea", "#ffffff")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document for all images.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="PATH",
               help="Save annotated pictures: a folder, or a file for one image.")  # fmt: skip
-def detect(images: tuple[Path, ...], url: str, as_json: bool, save: Path | None) -> None:
+@click.option("--frames", "with_frames", is_flag=True,
+              help="Send the frame in the .json beside each image, to commit it.")  # fmt: skip
+@key_option
+def detect(
+    images: tuple[Path, ...],
+    *,
+    url: str,
+    as_json: bool,
+    save: Path | None,
+    with_frames: bool,
+    key_file: Path | None,
+) -> None:
     """Send each IMAGE to the detection service and show what it found."""
     try:
         from sightline.client import Client, ClientError  # noqa: PLC0415 - after --help
     except ImportError as error:
         raise missing(error, "cli") from error
     answers: dict[str, msgspec.Raw] = {}
+    frames = {path: _frame(path) if with_frames else None for path in images}
     targets = {} if save is None else _targets(save, images)
     failed = False
-    with Client(url) as client:
+    with Client(url, key=key_of(key_file)) as client:
         for path in images:
             data = path.read_bytes()
             try:
-                result = client.detect(data)
+                result = client.detect(data, frame=frames[path])
             except ClientError as error:
                 failed = True
                 click.echo(f"sightline: {path}: {error}", err=True)
@@ -55,6 +68,19 @@ def detect(images: tuple[Path, ...], url: str, as_json: bool, save: Path | None)
         click.echo(msgspec.json.encode(answers))
     if failed:
         raise click.exceptions.Exit(exits.FAILED)
+
+
+def _frame(image: Path) -> Frame:
+    """The frame beside an image: the JSON that `simulate` writes, or a frame alone."""
+    path = image.with_suffix(".json")
+    try:
+        content = msgspec.json.decode(path.read_bytes())
+        inner = isinstance(content, dict) and "frame" in content
+        return convert(content["frame"] if inner else content, Frame)
+    except OSError as error:
+        raise Failure(f"--frames: {path}: {error.strerror}", code=exits.USAGE) from error
+    except (msgspec.DecodeError, MessageError) as error:
+        raise Failure(f"--frames: {path}: {error}", code=exits.USAGE) from error
 
 
 def _show(path: Path, result: DetectResult) -> None:

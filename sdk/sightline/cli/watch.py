@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import click
 
 from sightline.cli.failure import missing
+from sightline.cli.keys import key_of, key_option
 from sightline.messages import Event, encode
 
 _LOOK_SECONDS = 0.5
@@ -21,14 +23,17 @@ _PAGE = 500
 @click.option("--since", type=click.IntRange(0), metavar="SEQUENCE",
               help="Begin after this event instead of now.")  # fmt: skip
 @click.option("--count", type=click.IntRange(1), help="Stop after so many events.")
-def watch(url: str, as_json: bool, since: int | None, count: int | None) -> None:
+@key_option
+def watch(
+    *, url: str, as_json: bool, since: int | None, count: int | None, key_file: Path | None
+) -> None:
     """Show events as the gateway commits them, until Ctrl-C."""
     try:
         from sightline.client import Client, ProblemError, UnreachableError  # noqa: PLC0415
     except ImportError as error:
         raise missing(error, "cli") from error
     shown, reachable = 0, True
-    with Client(url) as client:
+    with Client(url, key=key_of(key_file)) as client:
         while count is None or shown < count:
             try:
                 if since is None:

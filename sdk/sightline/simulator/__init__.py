@@ -7,9 +7,10 @@ for shot in simulator.frames(rate_hz=10, count=100):
 
 from sightline.simulator.export import export
 from sightline.simulator.scenario import Light, Scenario, SimulatedCamera
-from sightline.simulator.simulator import SimulatedFrame, Simulator, TrueObject
+from sightline.simulator.simulator import START, SimulatedFrame, Simulator, TrueObject
 
 __all__ = [
+    "START",
     "Light",
     "Scenario",
     "SimulatedCamera",

@@ -172,3 +172,40 @@ def test_a_kind_of_file_that_no_picture_has_is_one_sentence(
     assert ended.code in (exits.FAILED, exits.USAGE)
     assert "Traceback" not in ended.err
     assert "marked.xyz" in ended.err
+
+
+FRAME = {"frame_id": "f-7", "camera_id": "drone-1", "captured_at": "2026-11-25T10:00:00Z"}
+
+
+@pytest.mark.parametrize("beside", [FRAME, {"frame": FRAME, "truth": []}])
+def test_the_frame_beside_an_image_is_sent_along(
+    sightline: Command, serve: Callable[..., Any], tmp_path: Path, beside: dict[str, Any]
+) -> None:
+    bodies = []
+
+    def keep(_method: str, _path: str, body: bytes) -> tuple[int, Any]:
+        bodies.append(body)
+        return 200, RESULT
+
+    path = picture(tmp_path / "a.jpg")
+    path.with_suffix(".json").write_text(json.dumps(beside))
+    ended = sightline("detect", str(path), "--frames", "--url", serve(keep).url)
+    assert ended.code == exits.OK
+    (body,) = bodies
+    assert b'name="frame"' in body
+    assert b'"frame_id":"f-7"' in body
+    assert path.read_bytes() in body
+
+
+@pytest.mark.parametrize("beside", [None, "{", '{"frame_id": "f-7"}'])
+def test_a_frame_that_is_missing_or_wrong_is_2_and_named(
+    sightline: Command, serve: Callable[..., Any], tmp_path: Path, beside: str | None
+) -> None:
+    path = picture(tmp_path / "a.jpg")
+    if beside is not None:
+        path.with_suffix(".json").write_text(beside)
+    service = serve(good)
+    ended = sightline("detect", str(path), "--frames", "--url", service.url)
+    assert ended.code == exits.USAGE
+    assert str(path.with_suffix(".json")) in ended.complaint
+    assert service.asked == []

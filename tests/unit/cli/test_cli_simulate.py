@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from sightline.cli import exits
@@ -56,3 +58,23 @@ def test_the_same_seed_is_the_same_to_the_byte_and_another_is_not(
     assert first == digest(tmp_path / "again")
     other = digest(tmp_path / "b")
     assert all(first[name] != other.get(name) for name in first)
+
+
+def test_frames_taken_now_can_be_committed_now(sightline: Command, tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    ended = sightline("simulate", str(tmp_path), "--frames", "2", "--start", "now")
+    assert ended.code == exits.OK
+    moments = sorted(
+        datetime.fromisoformat(json.loads(path.read_text())["frame"]["captured_at"])
+        for path in tmp_path.glob("*.json")
+    )
+    assert before <= moments[0] < moments[1]
+
+
+@pytest.mark.parametrize("moment", ["soon", "2026-11-25T10:00:00"])
+def test_a_start_that_is_no_time_is_refused(
+    sightline: Command, tmp_path: Path, moment: str
+) -> None:
+    ended = sightline("simulate", str(tmp_path), "--frames", "1", "--start", moment)
+    assert ended.code == exits.USAGE
+    assert moment in ended.err

@@ -77,7 +77,7 @@ def test_bad_examples_name_the_field_and_the_limit(path):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_committed_schema_is_the_generated_one(name):
     committed = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
-    assert committed == json_schemas()[name], "run `make schema` and commit"
+    assert committed == json_schemas()[name], "run `make reference` and commit"
     jsonschema.Draft202012Validator.check_schema(committed)
 
 

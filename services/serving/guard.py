@@ -1,0 +1,182 @@
+"""Access before every call: who asks, whether they may, and whether not too often."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from access import ANONYMOUS, Allowance, NotAllowedError, NotKnownError, Principal, Role
+from serving.keychain import Keychain
+from serving.probes import PATHS
+from serving.problems import HttpProblem, respond, retry_after
+from serving.requests import route_of
+from sightline.messages import encode
+from telemetry import logs
+
+TOKEN_PATH = "/v1/auth/token"  # noqa: S105 - a path
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Rules = Mapping[tuple[str, str], Role | None]
+"""Method and route → the role that it takes; None for everybody. What is not here takes `read` to
+look at and `operate` to change."""
+
+log = logs.get("serving.guard")
+
+
+class Guard:
+    """What the middleware and the token call share."""
+
+    def __init__(
+        self,
+        keychain: Keychain,
+        rules: Rules,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.keychain = keychain
+        self.clock = clock
+        self._rules = rules
+        self._timer = timer
+        settings = keychain.settings
+        rate = settings.requests_per_second
+        self._requests = None if rate is None else Allowance(rate=rate, burst=settings.burst)
+        failures = settings.failures_per_minute
+        self._failures = Allowance(rate=failures / 60.0, burst=max(1.0, failures))
+
+    def role(self, method: str, route: str) -> Role | None:
+        """What a call takes."""
+        if route in PATHS or route == TOKEN_PATH:
+            return None
+        if (method, route) in self._rules:
+            return self._rules[method, route]
+        return "read" if method in _SAFE else "operate"
+
+    def admit(self, scope: Scope) -> Principal | None:
+        """Whoever asks, if they may; raises HttpProblem. None where nobody needs to be known."""
+        role = self.role(scope["method"], route_of(scope))
+        if role is None:
+            return None
+        address = _address(scope)
+        principal = self.known(shown(Headers(scope=scope)), address)
+        try:
+            principal.must(role)
+        except NotAllowedError as error:
+            log.warning("not allowed", principal=principal.id, role=role)
+            raise HttpProblem(status=403, type="forbidden", detail=str(error)) from error
+        self._limit(address if principal.id == ANONYMOUS else principal.id)
+        return principal
+
+    def _limit(self, client: str) -> None:
+        """Raise HttpProblem when a client asks too often."""
+        if self._requests is None:
+            return
+        wait = self._requests.take(client, now=self._timer())
+        if wait > 0:
+            raise HttpProblem(
+                status=429,
+                type="too-many-requests",
+                detail=f"{client} may ask {self._requests.rate:g} times a second on average",
+                limit=f"{self._requests.rate:g} a second",
+                headers=retry_after(wait),
+            )
+
+    def known(self, key: str | None, address: str) -> Principal:
+        """The holder of what was shown; wrong ones are counted by the address they came from.
+
+        A right key is let in however many wrong ones came before it: behind one address there are
+        many clients, and one with an old key must not lock out the others.
+        """
+        try:
+            return self.keychain.gate.principal(key, now=self.clock())
+        except NotKnownError as error:
+            if key is not None:
+                wait = self._failures.take(address, now=self._timer())
+                if wait > 0:
+                    raise HttpProblem(
+                        status=429,
+                        type="too-many-failures",
+                        detail="too many wrong keys or tokens came from this address",
+                        headers=retry_after(wait),
+                    ) from error
+                log.warning("not known", address=address, reason=str(error))
+            raise HttpProblem(
+                status=401,
+                type="unauthorized",
+                detail=str(error),
+                headers={"WWW-Authenticate": 'Bearer realm="sightline"'},
+            ) from error
+
+    def routes(self) -> list[Route]:
+        """POST /v1/auth/token: a token for an API key."""
+        return [Route(TOKEN_PATH, self._token, methods=["POST"])]
+
+    async def _token(self, request: Request) -> Response:
+        key = shown(request.headers)
+        if key is None:
+            raise HttpProblem(
+                status=401,
+                type="unauthorized",
+                detail="show an API key: Authorization: Bearer sl_...",
+                headers={"WWW-Authenticate": 'Bearer realm="sightline"'},
+            )
+        self.known(key, _address(request.scope))
+        gate, now = self.keychain.gate, self.clock()
+        try:
+            token, ends = gate.tokens.issue(gate.holder(key, now=now), now=now)
+        except NotKnownError as error:
+            raise HttpProblem(status=404, type="no-tokens", detail=str(error)) from error
+        return Response(
+            encode(
+                {
+                    "access_token": token,
+                    "token_type": "Bearer",
+                    "expires_in": int((ends - now).total_seconds()),
+                }
+            ),
+            media_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+class GuardMiddleware:
+    """Pure ASGI; a refused request's body is not read."""
+
+    def __init__(self, app: ASGIApp, *, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let it through or answer with a problem."""
+        if scope["type"] == "http":
+            # The router has not run yet; the routes that it has are known to the application.
+            scope.setdefault("router", scope["app"].router)
+            try:
+                principal = self._guard.admit(scope)
+            except HttpProblem as problem:
+                await respond(problem)(scope, receive, send)
+                return
+            if principal is not None:
+                logs.bind(principal=principal.id)
+        await self._app(scope, receive, send)
+
+
+def shown(headers: Headers | Mapping[str, str]) -> str | None:
+    """The key or token of `Authorization: Bearer ...` or `X-Api-Key`."""
+    key = headers.get("x-api-key")
+    if key:
+        return key.strip()
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"

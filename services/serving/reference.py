@@ -1,0 +1,114 @@
+"""A page about a service's settings, written from the settings themselves."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import textwrap
+import typing
+from typing import Any
+
+import msgspec
+
+
+def settings_page(kind: type[msgspec.Struct], *, prefix: str) -> str:
+    """Markdown: a table of every setting, and one for each table of settings in it.
+
+    A setting's meaning is the string below it in the source.
+    """
+    definitions: dict[str, Any] = msgspec.json.schema(kind)["$defs"]
+    parts = [_table(kind, definitions[kind.__name__], prefix=prefix)]
+    for name, section, many in _sections(kind):
+        parts.append(f"### `[[{name}]]`\n\n" if many else f"### `[{name}]`\n\n")
+        inner = None if many else f"{prefix}{name.upper()}__"
+        parts.append(_table(section, definitions[section.__name__], prefix=inner))
+    return "".join(parts)
+
+
+def _sections(kind: type[msgspec.Struct]) -> list[tuple[str, type[msgspec.Struct], bool]]:
+    """Fields that are a table of their own, or (True) an array of tables, in TOML."""
+    found = []
+    for field in msgspec.structs.fields(kind):
+        many = typing.get_origin(field.type) is tuple
+        inner = typing.get_args(field.type)[0] if many else field.type
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            found.append((field.encode_name, inner, many))
+    return found
+
+
+def _table(kind: type[msgspec.Struct], schema: dict[str, Any], *, prefix: str | None) -> str:
+    meanings = _meanings(kind)
+    required = schema.get("required", [])
+    variable = " variable |" if prefix else ""
+    lines = [f"| setting |{variable} default | limits | meaning |"]
+    lines.append("|---" * (5 if prefix else 4) + "|")
+    for name, property_ in schema["properties"].items():
+        column = f" `{prefix}{name.upper()}` |" if prefix else ""
+        default = "**required**" if name in required else _default(property_)
+        lines.append(
+            f"| `{name}` |{column} {default} | {_limits(property_)}"
+            f" | {meanings.get(name) or property_.get('description', '')} |"
+        )
+    return "\n".join(lines) + "\n\n"
+
+
+def _default(property_: dict[str, Any]) -> str:
+    if "$ref" in property_:
+        return ""
+    if "default" not in property_:
+        return "the release's version"
+    value = property_["default"]
+    if value is None or value in ([], ()):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _limits(property_: dict[str, Any]) -> str:
+    kinds = [each for each in property_.get("anyOf", [property_]) if each.get("type") != "null"]
+    kind = kinds[0]
+    if "$ref" in kind:
+        name = kind["$ref"].rsplit("/", 1)[-1].lower()
+        return "a table, see below" if kind is property_ else f"a {name}, as in the wire contract"
+    if kind.get("type") == "array":
+        listed = _choices(kind["items"])
+        return f"a list of {listed}" if listed else "tables, see below"
+    bounds = _choices(kind) or _bounds(kind)
+    if not bounds and "pattern" in kind:
+        bounds = f"`{kind['pattern']}`".replace("|", "\\|")
+    return bounds or {"boolean": "`true`, `false`", "string": "text"}.get(kind.get("type", ""), "")
+
+
+def _choices(kind: dict[str, Any]) -> str:
+    return ", ".join(f"`{value}`" for value in kind.get("enum", ()))
+
+
+def _bounds(kind: dict[str, Any]) -> str:
+    low = kind.get("minimum", kind.get("exclusiveMinimum"))
+    high = kind.get("maximum", kind.get("exclusiveMaximum"))
+    parts = []
+    if low is not None:
+        parts.append(("above " if "exclusiveMinimum" in kind else "from ") + _number(low))
+    if high is not None:
+        parts.append("to " + _number(high))
+    return " ".join(parts)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
+
+
+def _meanings(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """The string below each field, on one line."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    found = {}
+    for field, below in itertools.pairwise(body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+        ):
+            found[field.target.id] = " ".join(str(below.value.value).split())
+    return found
