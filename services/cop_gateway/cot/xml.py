@@ -37,12 +37,12 @@ def attributes(values: Mapping[str, str]) -> str:
 
 def degrees(value: float) -> str:
     """Seven places: about a centimetre."""
-    return f"{value:.7f}"
+    return f"{value:z.7f}"
 
 
 def metres(value: float | None) -> str:
     """Centimetres are enough; None is CoT's unknown."""
-    return UNKNOWN if value is None else f"{value:.2f}"
+    return UNKNOWN if value is None else f"{value:z.2f}"
 
 
 def timestamp(moment: datetime) -> str:

@@ -268,8 +268,10 @@ class Courier:
     async def _listen(self, connection: Connection) -> None:
         async for event in connection.received():
             if is_pong(event):
-                self._settle()
-                await self._save()
+                # Where sending settles a batch, a pong would settle the one that is being sent.
+                if self._sink.acknowledge == "ping":
+                    self._settle()
+                    await self._save()
             elif is_ping(event):
                 await connection.send(pong(self._clock()))
         raise SinkLostError("the peer closed the connection")

@@ -9,5 +9,18 @@ class SinkAddressError(DeliveryError):
     """A sink's address that cannot be used."""
 
 
+class HoldLostError(DeliveryError):
+    """Another process delivers to this sink now."""
+
+
+class UnsendableError(DeliveryError):
+    """An event that this way can never carry; nothing of its batch was sent."""
+
+    def __init__(self, reason: str, *, index: int) -> None:
+        super().__init__(reason)
+        self.index = index
+        """Which event of the batch."""
+
+
 class SinkLostError(DeliveryError):
     """The connection broke, or the peer stopped answering."""

@@ -35,8 +35,12 @@ class Sink:
             raise SinkAddressError(f"sink {name}: {url!r}: {error}") from error
         if parts.scheme != "tcp":
             raise SinkAddressError(f"sink {name}: {url!r} must begin with tcp://")
-        if not parts.hostname or port is None or parts.path not in ("", "/"):
+        if not parts.hostname or not port or parts.path not in ("", "/"):
             raise SinkAddressError(f"sink {name}: {url!r} must be tcp://host:port")
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError as error:
+            raise SinkAddressError(f"sink {name}: {url!r}: not a host name") from error
         return cls(name=name, host=parts.hostname, port=port, acknowledge=acknowledge)
 
 

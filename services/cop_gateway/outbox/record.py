@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -63,8 +64,54 @@ class FrameRecord:
 
 
 class Dispatch(NamedTuple):
-    """An event on its way to a sink: its place in the order, and what is sent."""
+    """An event on its way to a sink: its place in the order, what is sent, and what filters ask."""
 
     sequence: int
     committed_at: datetime
     xml: str
+    kind: EventKind = "detection"
+    uid: str = ""
+    cot_type: str = ""
+    class_name: str = ""
+    confidence: float = 1.0
+    latitude: float = 0.0
+    longitude: float = 0.0
+    ce90_m: float = 0.0
+    stale_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """What is known of a sink from one run to the next."""
+
+    cursor: int
+    """Everything up to there was acknowledged, skipped for a reason, or buried."""
+    paused: bool = False
+    ponged: bool = False
+    """Whether it has ever answered a ping: if so, silence means that it is lost."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """A settled batch: the events `first`..`last` of the outbox, and what became of them."""
+
+    first: int
+    last: int
+    sent_at: datetime
+    settled_at: datetime
+    acknowledged: bool
+    """By a pong; else it was only sent."""
+    skipped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Reason (filtered, stale, superseded, dead) → the sequences that were not sent for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """An event that a sink cannot take: kept until somebody retries it or it grows too old."""
+
+    sink: str
+    sequence: int
+    uid: str
+    reason: str
+    buried_at: datetime
+    retrying: bool = False
