@@ -13,9 +13,7 @@ import numpy as np
 from starlette.applications import Starlette
 
 from cop_gateway.cot import Catalogue, CatalogueError
-from cop_gateway.delivery import Backoff, Bulletin, Courier, Sink
-from cop_gateway.delivery.courier import Pace
-from cop_gateway.delivery.tcp import TcpTransport
+from cop_gateway.delivery import Bulletin, Courier
 from cop_gateway.errors import SettingsError
 from cop_gateway.geolocation import Limits
 from cop_gateway.geolocation.accuracy import ce90
@@ -26,10 +24,12 @@ from cop_gateway.outbox.sqlite import SqliteOutbox
 from cop_gateway.pipeline import CameraSite, Doctrine, Ground, Picture, World
 from cop_gateway.pipeline.recovery import recovered
 from cop_gateway.settings import Settings
+from cop_gateway.sinks import policy_of, transport_of
 from cop_gateway.tracking import Rules
 from cop_gateway.web import page
 from cop_gateway.web.detections import DetectionsCall
 from cop_gateway.web.history import HistoryCalls
+from cop_gateway.web.sinks import SinkCalls
 from serving import guard
 from serving.application import application
 from serving.keychain import Keychain
@@ -108,8 +108,7 @@ def build(
     keychain = Keychain(settings.access, host=settings.host)
     unchanging = world(settings)
     sinks = [
-        (Sink.parse(each.url, name=each.name, acknowledge=each.acknowledge), each)
-        for each in settings.all_sinks()
+        (policy_of(each, settings), transport_of(each, settings)) for each in settings.all_sinks()
     ]
     metrics = telemetry_metrics.registry(
         service=SERVICE, version=settings.version, colour=settings.colour
@@ -118,18 +117,15 @@ def build(
     bulletin = Bulletin(store.head())
     couriers = [
         Courier(
-            sink=sink,
-            source=store,
-            transport=TcpTransport(),
+            policy=policy,
+            transport=transport,
+            storage=store,
             bulletin=bulletin,
             observer=observer,
             clock=clock,
             uniform=random.random,
-            identity="sightline",
-            backoff=Backoff(most=each.backoff_max_seconds),
-            pace=Pace(pong_seconds=each.pong_seconds),
         )
-        for sink, each in sinks
+        for policy, transport in sinks
     ]
     tracks = recovered(store.events(limit=_RECOVERED_EVENTS), unchanging.rules)
     committer = Committer(
@@ -143,7 +139,7 @@ def build(
     )
     observer.watch_intake(lambda: committer.waiting)
     for courier in couriers:
-        observer.watch_sink(courier.sink.name, courier.lag)
+        observer.watch_sink(courier.name, courier.lag)
     readiness.add("intake", lambda: None if committer.has_room else "too many frames wait")
 
     @contextlib.asynccontextmanager
@@ -153,12 +149,12 @@ def build(
         committer.start()
         watching = asyncio.create_task(keychain.watch())
         deliveries = [
-            asyncio.create_task(courier.run(), name=f"courier-{courier.sink.name}")
+            asyncio.create_task(courier.run(), name=f"courier-{courier.name}")
             for courier in couriers
         ]
         for courier, task in zip(couriers, deliveries, strict=True):
-            readiness.add(f"sink-{courier.sink.name}", _alive(task))
-        _log.info("started", sinks=[courier.sink.target for courier in couriers])
+            readiness.add(f"sink-{courier.name}", _alive(task))
+        _log.info("started", sinks=[courier.transport.target for courier in couriers])
         try:
             yield
         finally:
@@ -184,7 +180,8 @@ def build(
                 clock=clock,
                 max_body_bytes=settings.max_body_bytes,
             ).routes(),
-            *HistoryCalls(store=store, couriers=couriers, clock=clock).routes(),
+            *HistoryCalls(store=store).routes(),
+            *SinkCalls(store=store, couriers=couriers, clock=clock).routes(),
         ],
         metrics=metrics,
         readiness=readiness,

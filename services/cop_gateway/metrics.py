@@ -62,6 +62,19 @@ class GatewayMetrics:
             ["sink"],
             registry=registry,
         )
+        self._pongs = Histogram(
+            "sightline_gateway_sink_acknowledge_duration_seconds",
+            "From sending a batch to its acknowledgement.",
+            ["sink"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self._buried = Counter(
+            "sightline_gateway_events_buried_total",
+            "Events that became dead letters.",
+            ["sink"],
+            registry=registry,
+        )
         self._connects = Counter(
             "sightline_gateway_sink_connects_total",
             "Connections that were opened.",
@@ -97,9 +110,14 @@ class GatewayMetrics:
         """Events went out."""
         self._sent.labels(sink).inc(events)
 
-    def acknowledged(self, sink: str, events: int) -> None:
-        """Events were acknowledged."""
+    def acknowledged(self, sink: str, events: int, seconds: float) -> None:
+        """Events were acknowledged, so long after they were sent."""
         self._acknowledged.labels(sink).inc(events)
+        self._pongs.labels(sink).observe(seconds)
+
+    def buried(self, sink: str) -> None:
+        """An event became a dead letter."""
+        self._buried.labels(sink).inc()
 
     def reconnected(self, sink: str) -> None:
         """A connection is up."""

@@ -15,6 +15,8 @@ from sightline.messages import Sensor
 PREFIX = "SIGHTLINE_GATEWAY_"
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
 Metres = Annotated[float, Meta(ge=-500, le=9_000)]
 
 
@@ -22,19 +24,74 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A part of the settings: a name that nobody knows is an error."""
 
 
+class FilterSettings(_Section, frozen=True, kw_only=True):
+    """What a sink wants: [sinks.filter]. What is not set is no limit; all limits must hold."""
+
+    classes: tuple[str, ...] = ()
+    """Names of classes; others are left out."""
+    affiliations: tuple[Literal["u", "f", "h", "n", "p", "a", "s", "j", "k", "o", "x"], ...] = ()
+    """Second atoms of the CoT type: u unknown, f friend, h hostile, n neutral, ..."""
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """Detections that score less are left out."""
+    max_ce90_m: Annotated[float, Meta(gt=0, le=100_000)] | None = None
+    """Detections with a larger error, metres, are left out."""
+    area: tuple[Latitude, Longitude, Latitude, Longitude] | None = None
+    """South, west, north, east in degrees; west may be larger than east, across 180 degrees."""
+    cameras: bool = True
+    """Whether it wants the cameras themselves and the points that they look at."""
+
+
+class TransformSettings(_Section, frozen=True, kw_only=True):
+    """What a sink's events say differently: [sinks.transform]."""
+
+    access: str | None = None
+    """The attribute `access` of each event."""
+    caveat: str | None = None
+    """The attribute `caveat`."""
+    releasable_to: str | None = None
+    """The attribute `releasableTo`."""
+    groups: tuple[str, ...] = ()
+    """Groups of the TAK server that get the events (marti/dest)."""
+    callsign_prefix: Annotated[str, Meta(max_length=32)] = ""
+    """Goes before each callsign."""
+
+
 class SinkSettings(_Section, frozen=True, kw_only=True):
-    """One TAK server: [[sinks]]."""
+    """One TAK server or mesh: [[sinks]]."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
     """Names its cursor in the database: a sink with a new name begins at the newest event."""
     url: str
-    """tcp://host:port"""
-    acknowledge: Literal["ping", "send"] = "ping"
-    """What moves the cursor: the peer's pong, or (a weaker promise) sending."""
+    """tcp://host:port, or udp://host:port for datagrams (multicast as well)."""
+    acknowledge: Literal["ping", "send", "auto"] = "ping"
+    """What moves the cursor: the pong, sending alone (a weaker promise), or auto: the pong, unless
+    the peer has never answered a ping."""
+    protocol: Literal["auto", "xml", "protobuf"] = "auto"
+    """Of a stream: protocol buffers where the server offers them (auto), or XML; of datagrams:
+    protocol buffers (auto), or XML."""
+    stale: Literal["all", "live_only", "latest_per_uid"] = "all"
+    """What is sent late, after an outage: everything; nothing whose time is over; or of that only
+    the newest of each object."""
+    events_per_second: Annotated[float, Meta(gt=0, le=1_000_000)] | None = None
+    """The most that goes out."""
+    filter: FilterSettings = msgspec.field(default_factory=FilterSettings)
+    """What the sink wants: a table."""
+    transform: TransformSettings = msgspec.field(default_factory=TransformSettings)
+    """What its events say differently: a table."""
     backoff_max_seconds: Annotated[float, Meta(gt=0, le=3_600)] = 15.0
     """The longest wait before connecting again."""
+    breaker_failures: Annotated[int, Meta(ge=1, le=10_000)] = 20
+    """After so many failures in a row, the next try waits for breaker_seconds."""
+    breaker_seconds: Annotated[float, Meta(gt=0, le=3_600)] = 30.0
+    """How long delivery rests then."""
     pong_seconds: Annotated[float, Meta(gt=0, le=600)] = 15.0
     """A peer that does not answer a ping for so long is taken for lost."""
+    presence_seconds: Annotated[float, Meta(ge=0, le=3_600)] = 60.0
+    """How often we tell of ourselves, so that servers and clients list us; 0 for never."""
+    ttl: Annotated[int, Meta(ge=0, le=255)] = 1
+    """Multicast: through how many routers."""
+    interface: str | None = None
+    """Multicast: the address (IPv6: the name) of the interface to send from."""
 
 
 class CameraSettings(_Section, frozen=True, kw_only=True):
@@ -65,6 +122,15 @@ class Settings(_Section, frozen=True, kw_only=True):
     """TAK servers: an array of tables."""
     cameras: tuple[CameraSettings, ...] = ()
     """What is known of cameras beforehand: an array of tables."""
+
+    identity: Annotated[str, Meta(min_length=1, max_length=128)] = "sightline"
+    """Our uid as a TAK client; another one for each gateway of a TAK server."""
+    callsign: Annotated[str, Meta(min_length=1, max_length=64)] = "Sightline"
+    """What TAK clients call us."""
+    presence_type: Annotated[str, Meta(pattern=r"^a-[a-z]-[A-Z](-[A-Za-z0-9]+)*$")] = "a-f-G-U-C"
+    """Our own CoT type."""
+    presence_position: tuple[Latitude, Longitude] | None = None
+    """Where we are, degrees; without it we are listed and not drawn."""
 
     classes_file: str | None = None
     """TOML that overrides or extends the table of classes."""

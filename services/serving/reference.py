@@ -23,6 +23,10 @@ def settings_page(kind: type[msgspec.Struct], *, prefix: str) -> str:
         parts.append(f"### `[[{name}]]`\n\n" if many else f"### `[{name}]`\n\n")
         inner = None if many else f"{prefix}{name.upper()}__"
         parts.append(_table(section, definitions[section.__name__], prefix=inner))
+        for below, part, _ in _sections(section):
+            if part.__name__ in definitions and part.__module__ == section.__module__:
+                parts.append(f"### `[{name}.{below}]`\n\n")
+                parts.append(_table(part, definitions[part.__name__], prefix=None))
     return "".join(parts)
 
 
@@ -59,7 +63,7 @@ def _default(property_: dict[str, Any]) -> str:
     if "default" not in property_:
         return "the release's version"
     value = property_["default"]
-    if value is None or value in ([], ()):
+    if value in (None, "", [], ()):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -70,8 +74,12 @@ def _limits(property_: dict[str, Any]) -> str:
     if "$ref" in kind:
         name = kind["$ref"].rsplit("/", 1)[-1].lower()
         return "a table, see below" if kind is property_ else f"a {name}, as in the wire contract"
+    if kind.get("type") == "array" and "prefixItems" in kind:
+        return f"{len(kind['prefixItems'])} numbers"
     if kind.get("type") == "array":
         listed = _choices(kind["items"])
+        if kind["items"].get("type") == "string":
+            return f"a list of {listed or 'texts'}"
         return f"a list of {listed}" if listed else "tables, see below"
     bounds = _choices(kind) or _bounds(kind)
     if not bounds and "pattern" in kind:

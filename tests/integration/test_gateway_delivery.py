@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from http.client import HTTPException
 from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree as ET
 
@@ -223,7 +224,7 @@ def test_killed_at_random_moments_everything_acknowledged_reaches_tak(tmp_path, 
             while not stop.is_set():
                 try:
                     answer = gateway.post(report(str(frame), camera=camera))
-                except OSError:
+                except (OSError, HTTPException):
                     return
                 if answer.status == 201:
                     acknowledged.append((camera, str(frame)))

@@ -313,7 +313,7 @@ def test_sigterm_drains(tmp_path):
     [
         ({"database": "sqlite:////nowhere/at/all/x.db"}, "/nowhere/at/all does not exist"),
         ({"database": "postgres://x"}, "DATABASE"),
-        ({"sink": "udp://127.0.0.1:1"}, "must begin with tcp://"),
+        ({"sink": "http://127.0.0.1:1"}, "must begin with one of tcp://"),
         ({"sink": "tcp://127.0.0.1"}, "tcp://host:port"),
         ({"ground_height_m": "99999"}, "GROUND_HEIGHT_M"),
         ({"ground_hight_m": "400"}, "GROUND_HIGHT_M"),

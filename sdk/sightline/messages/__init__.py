@@ -24,8 +24,6 @@ from sightline.messages.receipt import (
     GroundPosition,
     Placement,
     Receipt,
-    SinkList,
-    SinkState,
     Unplaced,
     UnplacedReason,
 )
@@ -39,11 +37,21 @@ from sightline.messages.sensor import (
     Position,
     Sensor,
 )
+from sightline.messages.sink import (
+    DeadLetter,
+    DeadLetterList,
+    Retry,
+    RetryResult,
+    SinkList,
+    SinkState,
+)
 
 __all__ = [
     "Accuracy",
     "Attitude",
     "Box",
+    "DeadLetter",
+    "DeadLetterList",
     "DetectResult",
     "DetectedObject",
     "Detection",
@@ -65,6 +73,8 @@ __all__ = [
     "Position",
     "Problem",
     "Receipt",
+    "Retry",
+    "RetryResult",
     "Sensor",
     "SinkList",
     "SinkState",

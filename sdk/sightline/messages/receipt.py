@@ -1,4 +1,4 @@
-"""What the gateway answers once a frame is committed, and what it tells of events and sinks."""
+"""What the gateway answers once a frame is committed, and what it tells of events."""
 
 from __future__ import annotations
 
@@ -92,29 +92,3 @@ class EventList(Answer, frozen=True, kw_only=True):
 
     events: tuple[Event, ...]
     next: int | None = None
-
-
-class SinkState(Answer, frozen=True, kw_only=True):
-    """How far delivery to one sink has come."""
-
-    name: str
-    target: str
-    state: Literal["connecting", "connected", "backing_off", "stopped"]
-    acknowledges: bool
-    """Whether the peer answers pings: without, the cursor moves on send (a weaker promise)."""
-    cursor: int
-    """The newest sequence that was acknowledged."""
-    sent_cursor: int
-    """The newest sequence that was sent on the present connection."""
-    lag_events: int
-    lag_seconds: float
-    sent: int
-    acknowledged: int
-    reconnects: int
-    last_error: str | None = None
-
-
-class SinkList(Answer, frozen=True, kw_only=True):
-    """Every configured sink."""
-
-    sinks: tuple[SinkState, ...]

@@ -10,7 +10,8 @@ from sightline.messages.detection import DetectionReport
 from sightline.messages.frame import Frame
 from sightline.messages.inference import DetectResult, ModelList
 from sightline.messages.problem import Problem
-from sightline.messages.receipt import EventList, Receipt, SinkList
+from sightline.messages.receipt import EventList, Receipt
+from sightline.messages.sink import DeadLetterList, Retry, SinkList
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "frame": Frame,
@@ -20,6 +21,8 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "model-list": ModelList,
     "event-list": EventList,
     "sink-list": SinkList,
+    "dead-letter-list": DeadLetterList,
+    "retry": Retry,
     "problem": Problem,
 }
 """Every document that travels as a whole, by the name of its schema and of its golden examples."""

@@ -43,3 +43,10 @@ class EventSplitter:
         self._searched = len(self._buffer)
         if len(self._buffer) > self._limit:
             raise FramingError(f"an event of more than {self._limit} bytes")
+
+    def rest(self) -> bytes:
+        """What came after the last whole event, when the stream changes its language there."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._searched = 0
+        return rest

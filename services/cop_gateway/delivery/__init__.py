@@ -4,15 +4,11 @@ from cop_gateway.delivery.backoff import Backoff
 from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.courier import Courier
 from cop_gateway.delivery.errors import DeliveryError, SinkAddressError
-from cop_gateway.delivery.sink import Sink
-from cop_gateway.delivery.window import Window
 
 __all__ = [
     "Backoff",
     "Bulletin",
     "Courier",
     "DeliveryError",
-    "Sink",
     "SinkAddressError",
-    "Window",
 ]

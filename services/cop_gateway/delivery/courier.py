@@ -1,7 +1,7 @@
-"""One task per sink: reads on from its cursor, sends, waits for pongs, moves the cursor.
+"""One task per sink: takes hold of it, connects, delivers, and begins again, for ever.
 
-A slow or dead sink holds up nobody else. Whatever breaks, it connects again, for ever, and begins
-after the last event that was acknowledged: at least once, in order.
+A slow or dead sink holds up nobody else. Whatever breaks, delivery begins again after the last
+event that was settled: at least once, in order.
 """
 
 from __future__ import annotations
@@ -9,63 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
-from cop_gateway.cot import is_ping, is_pong, ping, pong
-from cop_gateway.delivery.backoff import Backoff
 from cop_gateway.delivery.bulletin import Bulletin
-from cop_gateway.delivery.errors import SinkLostError
-from cop_gateway.delivery.sink import Connection, Sink, Transport
+from cop_gateway.delivery.errors import DeliveryError
+from cop_gateway.delivery.exchange import Exchange, Observer, Standing, Storage
+from cop_gateway.delivery.policy import Policy
+from cop_gateway.delivery.ports import Hold, Transport
 from cop_gateway.delivery.states import Happening, State, following
-from cop_gateway.delivery.window import Window
-from cop_gateway.outbox.errors import StoreFailedError
-from cop_gateway.outbox.record import Dispatch
+from cop_gateway.delivery.suspicion import Suspicion
+from cop_gateway.outbox.errors import HoldLostError, StoreFailedError
 from sightline.messages import SinkState
 
 _log = structlog.get_logger(__name__)
-
-_SHORTEST_WAIT_SECONDS = 0.01
-
-
-class Source(Protocol):
-    """What delivery needs of storage."""
-
-    def after(self, sequence: int, limit: int) -> list[Dispatch]:
-        """The next events, in order."""
-
-    def cursor(self, sink: str) -> int:
-        """How far that sink has acknowledged."""
-
-    def move_cursor(self, sink: str, sequence: int) -> None:
-        """It has acknowledged everything up to there."""
-
-
-class Observer(Protocol):
-    """Who wants to know how delivery goes (metrics)."""
-
-    def sent(self, sink: str, events: int) -> None:
-        """So many events went out."""
-
-    def acknowledged(self, sink: str, events: int) -> None:
-        """So many events were acknowledged."""
-
-    def reconnected(self, sink: str) -> None:
-        """The connection is up again."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
-    """How much goes out at once, and how patient we are; seconds."""
-
-    batch_events: int = 200
-    window_batches: int = 8
-    keepalive_seconds: float = 10.0
-    pong_seconds: float = 15.0
-    farewell_seconds: float = 3.0
 
 
 class Courier:
@@ -74,235 +32,237 @@ class Courier:
     def __init__(
         self,
         *,
-        sink: Sink,
-        source: Source,
+        policy: Policy,
         transport: Transport,
+        storage: Storage,
         bulletin: Bulletin,
         observer: Observer,
         clock: Callable[[], datetime],
         uniform: Callable[[], float],
-        identity: str,
-        backoff: Backoff | None = None,
-        pace: Pace | None = None,
     ) -> None:
-        self._sink = sink
-        self._source = source
-        self._transport = transport
+        self.policy = policy
+        self.transport = transport
+        self._storage = storage
         self._bulletin = bulletin
         self._observer = observer
         self._clock = clock
         self._uniform = uniform
-        self._identity = identity
-        self._backoff = backoff or Backoff()
-        self._pace = pace or Pace()
         self._news = bulletin.subscribe()
-        self._stop = asyncio.Event()
-        self._room = asyncio.Event()
-        self._state: State = "connecting"
-        self._window = Window(cursor=source.cursor(sink.name), limit=self._pace.window_batches)
-        self._saved = self._window.acknowledged
-        self._batch_events = self._pace.batch_events
-        self._sent_events = self._acknowledged_events = self._connections = 0
-        self._last_error: str | None = None
+        self._stopping = False
+        self._end = asyncio.Event()
+        """Ends what is under way: the process stops, an operator pauses, another takes over."""
+        self._resumed = asyncio.Event()
+        self.state: State = "standby"
+        account = storage.account(policy.name)
+        self._paused = account.paused
+        self._connections = 0
+        self._sent_cursor = account.cursor
+        self._standing = Standing(
+            cursor=account.cursor,
+            ponged=account.ponged,
+            by_send=policy.acknowledge == "send",
+            suspicion=Suspicion(strikes=policy.strikes, most=policy.pace.batch_events),
+        )
 
     @property
-    def sink(self) -> Sink:
-        """Whom this courier serves."""
-        return self._sink
+    def name(self) -> str:
+        """The sink's."""
+        return self.policy.name
 
     @property
     def cursor(self) -> int:
-        """The newest sequence that was acknowledged."""
-        return self._window.acknowledged
+        """The newest sequence that is settled, as far as this process knows."""
+        return self._standing.cursor
 
     def lag(self) -> int:
-        """Events that are committed and not acknowledged."""
+        """Events that are committed and not settled."""
         return max(0, self._bulletin.head - self.cursor)
 
-    def describe(self, *, lag_seconds: float) -> SinkState:
+    def describe(self, *, lag_seconds: float, dead_letters: int) -> SinkState:
         """How far delivery has come."""
+        standing = self._standing
         return SinkState(
-            name=self._sink.name,
-            target=self._sink.target,
-            state=self._state,
-            acknowledges=self._sink.acknowledge == "ping",
+            name=self.name,
+            target=self.transport.target,
+            state=self.state,
+            acknowledges=not standing.by_send,
             cursor=self.cursor,
-            sent_cursor=self._window.sent,
+            sent_cursor=max(self._sent_cursor, self.cursor),
             lag_events=self.lag(),
             lag_seconds=lag_seconds,
-            sent=self._sent_events,
-            acknowledged=self._acknowledged_events,
+            sent=standing.sent,
+            acknowledged=standing.acknowledged,
             reconnects=max(0, self._connections - 1),
-            last_error=self._last_error,
+            dead_letters=dead_letters,
+            last_error=standing.last_error,
         )
 
     async def run(self) -> None:
         """Deliver until told to stop."""
-        failures = 0
-        while self._state != "stopped":
-            try:
-                connection = await self._transport.open(self._sink)
-            except OSError as error:
-                failures += 1
-                self._turn("failed", error)
-                await self._pause(failures)
+        while not self._stopping:
+            if self._paused:
+                await self._wait_while_paused()
                 continue
-            self._turn("opened")
-            self._connections += 1
-            self._observer.reconnected(self._sink.name)
-            before = self.cursor
+            self._end.clear()
+            hold = await self._take_hold()
+            if hold is None:
+                self._turn("taken")
+                await self._rest(self.policy.pace.hold_seconds)
+                continue
+            self._turn("held")
             try:
-                await self._deliver(connection)
-            except (OSError, SinkLostError, StoreFailedError) as error:
-                # A peer that takes connections and never answers must not be hammered either.
-                failures = 1 if self.cursor > before else failures + 1
-                self._shrink(failures)
-                self._turn("lost", error)
-                await self._pause(failures)
-            except Exception as error:  # noqa: BLE001
-                # A defect of ours, logged as one; delivery goes on for ever all the same.
-                _log.exception("courier_failed", sink=self._sink.name)
-                failures += 1
-                self._turn("lost", error)
-                await self._pause(failures)
-            else:
-                self._turn("stop")
+                await self._serve(hold)
             finally:
-                await connection.close()
-                await self._save()
+                await asyncio.to_thread(hold.release)
+        self._turn("stop")
 
     def stop(self) -> None:
         """End soon: what is under way gets a moment for its pongs."""
-        self._stop.set()
+        self._stopping = True
+        self._wake()
+
+    def pause(self) -> None:
+        """Deliver nothing until `resume`."""
+        self._paused = True
+        self._wake()
+
+    def resume(self) -> None:
+        """Go on where it was paused."""
+        self._paused = False
+        self._resumed.set()
+
+    def nudge(self) -> None:
+        """There may be something to do: a dead letter was recalled, say."""
         self._news.set()
-        self._room.set()
 
-    def _turn(self, happening: Happening, error: BaseException | None = None) -> None:
-        self._state = following(self._state, happening)
-        if error is not None:
-            self._last_error = str(error) or type(error).__name__
-            _log.warning("sink_" + happening, sink=self._sink.name, error=self._last_error)
-        else:
-            _log.info("sink_" + self._state, sink=self._sink.name, target=self._sink.target)
+    def _wake(self) -> None:
+        self._end.set()
+        self._news.set()
+        self._resumed.set()
 
-    def _shrink(self, failures: int) -> None:
-        """On a way that breaks before a whole batch is through, smaller ones still get there."""
-        if failures > 1:
-            self._batch_events = max(1, self._batch_events // 4)
+    @property
+    def _wanted(self) -> bool:
+        return not (self._stopping or self._paused)
 
-    async def _pause(self, failures: int) -> None:
-        seconds = self._backoff.wait(failures, self._uniform)
+    async def _take_hold(self) -> Hold | None:
+        try:
+            hold = await asyncio.to_thread(self._storage.hold, self.name)
+            if hold is not None:
+                # Another process may have delivered meanwhile.
+                account = await asyncio.to_thread(self._storage.account, self.name)
+                self._standing.cursor, self._standing.ponged = account.cursor, account.ponged
+                self._standing.by_send = self.policy.acknowledge == "send"
+        except StoreFailedError as error:
+            self._standing.last_error = str(error)
+            return None
+        return hold
+
+    async def _serve(self, hold: Hold) -> None:
+        """Connect and deliver until no longer wanted, or until the sink is another process's."""
+        watching = asyncio.create_task(self._watch(hold))
+        failures = 0
+        try:
+            while self._wanted and not watching.done():
+                try:
+                    connection = await self.transport.open()
+                except (OSError, DeliveryError) as error:
+                    failures += 1
+                    await self._fail("failed", error, failures)
+                    continue
+                self._turn("opened")
+                self._connections += 1
+                self._observer.reconnected(self.name)
+                before = self.cursor
+                exchange = Exchange(
+                    connection,
+                    policy=self.policy,
+                    standing=self._standing,
+                    storage=self._storage,
+                    bulletin=self._bulletin,
+                    observer=self._observer,
+                    clock=self._clock,
+                    stop=self._end,
+                    news=self._news,
+                )
+                try:
+                    await exchange.run()
+                except Exception as error:  # noqa: BLE001 - see _lost
+                    failures = 1 if self.cursor > before else failures + 1
+                    await self._lost(error, failures)
+                finally:
+                    self._sent_cursor = exchange.window.sent
+                    await connection.close()
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+        self._turn("stop" if self._stopping else "pause" if self._paused else "taken")
+
+    async def _watch(self, hold: Hold) -> None:
+        """Return when the hold is lost, and end what is under way."""
+        with contextlib.suppress(StoreFailedError):
+            while await asyncio.to_thread(hold.alive):  # noqa: ASYNC110 - storage is asked
+                await asyncio.sleep(self.policy.pace.hold_seconds)
+        _log.warning("sink_taken_over", sink=self.name)
+        self._wake()
+
+    async def _lost(self, error: Exception, failures: int) -> None:
+        """A connection broke: who is to blame, and how long to wait."""
+        if isinstance(error, HoldLostError):
+            self._end.set()
+            return
+        if not isinstance(error, OSError | DeliveryError | StoreFailedError):
+            # A defect of ours, logged as one; delivery goes on for ever all the same.
+            _log.exception("courier_failed", sink=self.name, exc_info=error)
+        if isinstance(error, OSError | DeliveryError):
+            await self._judge(error)
+        await self._fail("lost", error, failures)
+
+    async def _judge(self, error: Exception) -> None:
+        condemned = self._standing.suspicion.broke()
+        if condemned is None:
+            return
+        reason = f"the connection broke on it {self.policy.strikes} times: {_words(error)}"
+        try:
+            await asyncio.to_thread(self._storage.bury, self.name, condemned, reason)
+        except StoreFailedError as failure:
+            _log.error("dead_letter_not_stored", sink=self.name, error=str(failure))
+            return
+        self._standing.dead.add(condemned)
+        self._observer.buried(self.name)
+        _log.warning("dead_letter", sink=self.name, sequence=condemned, reason=reason)
+
+    async def _fail(self, happening: Happening, error: Exception, failures: int) -> None:
+        breaker = self.policy.breaker
+        self._standing.last_error = _words(error)
+        _log.warning("sink_" + happening, sink=self.name, error=_words(error), failures=failures)
+        broken = failures >= breaker.failures
+        self._turn("broke" if broken else happening)
+        await self._rest(
+            breaker.seconds if broken else self.policy.backoff.wait(failures, self._uniform)
+        )
+        if self._wanted and not self._end.is_set():
+            self._turn("waited")
+
+    async def _rest(self, seconds: float) -> None:
+        if not self._wanted:
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stop.wait()
-        self._turn("stop" if self._stop.is_set() else "waited")
+                await self._end.wait()
 
-    async def _deliver(self, connection: Connection) -> None:
-        """Send and listen until told to stop; raises OSError or SinkLostError."""
-        self._window = Window(cursor=self.cursor, limit=self._pace.window_batches)
-        listening = asyncio.create_task(self._listen(connection))
-        sending = asyncio.create_task(self._send(connection))
-        try:
-            done, _ = await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in (listening, sending):
-                task.cancel()
-            await asyncio.gather(listening, sending, return_exceptions=True)
+    async def _wait_while_paused(self) -> None:
+        self._turn("pause")
+        while self._paused and not self._stopping:
+            self._resumed.clear()
+            await self._resumed.wait()
+        self._turn("stop" if self._stopping else "resume")
 
-    async def _send(self, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        pace, window = self._pace, self._window
-        last_ping = loop.time() - pace.keepalive_seconds
-        while not self._stop.is_set():
-            self._news.clear()
-            self._room.clear()
-            now = loop.time()
-            if window.waited(now) > pace.pong_seconds:
-                raise SinkLostError(f"no pong within {pace.pong_seconds:g} s")
-            batch: list[Dispatch] = []
-            if window.is_open and self._bulletin.head > window.sent:
-                batch = await asyncio.to_thread(self._source.after, window.sent, self._batch_events)
-            if batch or (window.is_settled and now - last_ping >= pace.keepalive_seconds):
-                last_ping = now
-                await self._send_batch(connection, batch)
-                continue
-            await self._wait_for_work(
-                last_ping + pace.keepalive_seconds - now
-                if window.is_settled
-                else pace.pong_seconds - window.waited(now)
-            )
-        await self._farewell()
+    def _turn(self, happening: Happening) -> None:
+        before, self.state = self.state, following(self.state, happening)
+        if before != self.state:
+            _log.info("sink_" + self.state, sink=self.name, target=self.transport.target)
 
-    async def _send_batch(self, connection: Connection, batch: list[Dispatch]) -> None:
-        window = self._window
-        data = b"".join(each.xml.encode() for each in batch) + ping(self._identity, self._clock())
-        sequence = batch[-1].sequence if batch else window.sent
-        # Before sending: the pong may be here before `send` returns.
-        window.batch(sequence=sequence, events=len(batch), now=asyncio.get_running_loop().time())
-        async with asyncio.timeout(self._pace.pong_seconds):
-            await connection.send(data)
-        self._sent_events += len(batch)
-        self._observer.sent(self._sink.name, len(batch))
-        if self._sink.acknowledge == "send":
-            self._settle()
-            await self._save()
 
-    async def _wait_for_work(self, seconds: float) -> None:
-        """Until there is news, room in the window, or the time is up."""
-        waiting = [
-            asyncio.create_task(event.wait())
-            for event in ((self._news, self._room) if self._window.is_open else (self._room,))
-        ]
-        try:
-            await asyncio.wait(
-                waiting,
-                timeout=max(seconds, _SHORTEST_WAIT_SECONDS),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            for task in waiting:
-                task.cancel()
-
-    async def _listen(self, connection: Connection) -> None:
-        async for event in connection.received():
-            if is_pong(event):
-                # Where sending settles a batch, a pong would settle the one that is being sent.
-                if self._sink.acknowledge == "ping":
-                    self._settle()
-                    await self._save()
-            elif is_ping(event):
-                await connection.send(pong(self._clock()))
-        raise SinkLostError("the peer closed the connection")
-
-    def _settle(self) -> None:
-        events = self._window.pong()
-        self._acknowledged_events += events
-        self._last_error = None
-        if events:
-            self._batch_events = min(self._pace.batch_events, 2 * self._batch_events)
-            self._observer.acknowledged(self._sink.name, events)
-        self._room.set()
-
-    async def _save(self) -> None:
-        """Bring the stored cursor up to what was acknowledged."""
-        if self._window.acknowledged > self._saved:
-            sequence = self._window.acknowledged
-            try:
-                await asyncio.to_thread(self._source.move_cursor, self._sink.name, sequence)
-            except StoreFailedError as error:
-                # Saved with the next pong; a restart before that only sends these events again.
-                _log.error("cursor_not_saved", sink=self._sink.name, error=str(error))
-                return
-            self._saved = sequence
-
-    async def _farewell(self) -> None:
-        """Before closing: a moment for the pongs that are still under way."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._pace.farewell_seconds
-        while not self._window.is_settled and loop.time() < deadline:
-            self._room.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(deadline - loop.time()):
-                    await self._room.wait()
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

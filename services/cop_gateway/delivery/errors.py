@@ -9,10 +9,6 @@ class SinkAddressError(DeliveryError):
     """A sink's address that cannot be used."""
 
 
-class HoldLostError(DeliveryError):
-    """Another process delivers to this sink now."""
-
-
 class UnsendableError(DeliveryError):
     """An event that this way can never carry; nothing of its batch was sent."""
 

@@ -1,57 +1,39 @@
-"""CoT XML over a plain TCP stream."""
+"""CoT over a plain TCP stream."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
-from cop_gateway.cot import EventSplitter, FramingError
-from cop_gateway.delivery.errors import SinkLostError
-from cop_gateway.delivery.sink import Sink
+from cop_gateway.delivery.stream import StreamConnection
 
-_READ_BYTES = 1 << 16
-_CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
+
+TcpConnection = StreamConnection
 
 
 class TcpTransport:
-    """Opens TCP connections."""
+    """Opens TCP connections; with `upgrade`, protocol buffers are spoken where they are offered."""
 
-    async def open(self, sink: Sink) -> TcpConnection:
+    def __init__(
+        self, host: str, port: int, *, upgrade: bool = False, identity: str = "sightline"
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._upgrade = upgrade
+        self._identity = identity
+
+    @property
+    def target(self) -> str:
+        """The address, for people."""
+        return f"tcp://{authority(self._host, self._port)}"
+
+    async def open(self) -> StreamConnection:
         """Connect within ten seconds, or raise OSError (TimeoutError is one)."""
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(sink.host, sink.port)
-        return TcpConnection(reader, writer)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(self._host, self._port)
+        return StreamConnection(reader, writer, upgrade=self._upgrade, identity=self._identity)
 
 
-class TcpConnection:
-    """An open stream."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def send(self, data: bytes) -> None:
-        """Write and wait until the peer has taken enough of it."""
-        if self._writer.is_closing():
-            # uvloop says RuntimeError to a write on a transport that has closed by itself.
-            raise SinkLostError("the connection is closed")
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def received(self) -> AsyncIterator[bytes]:
-        """Whole events as they come in."""
-        splitter = EventSplitter()
-        while data := await self._reader.read(_READ_BYTES):
-            try:
-                for event in splitter.feed(data):
-                    yield event
-            except FramingError as error:
-                raise SinkLostError(f"the peer does not speak CoT: {error}") from error
-
-    async def close(self) -> None:
-        """Close; a peer that is gone already is no news."""
-        self._writer.close()
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(1.0):
-                await self._writer.wait_closed()
+def authority(host: str, port: int) -> str:
+    """host:port, with an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -9,13 +9,25 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
+
+from cop_gateway.delivery.selection import Selection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Ping:
-    sequence: int
-    events: int
-    sent_at: float
+class Batch:
+    """One ping, and what it stands for: a selection, dead letters tried again, or nothing."""
+
+    at: float
+    """When it was sent, by the loop's clock."""
+    sent_at: datetime
+    selection: Selection | None = None
+    revived: tuple[int, ...] = ()
+
+    @property
+    def events(self) -> int:
+        """How many events went out with it."""
+        return len(self.selection.chosen if self.selection else self.revived)
 
 
 class Window:
@@ -25,36 +37,40 @@ class Window:
         self.sent = cursor
         self.acknowledged = cursor
         self._limit = limit
-        self._pings: deque[_Ping] = deque()
+        self._batches: deque[Batch] = deque()
 
-    @property
-    def is_open(self) -> bool:
+    def is_open(self, limit: int | None = None) -> bool:
         """Whether another batch may go out."""
-        return len(self._pings) < self._limit
+        return len(self._batches) < (limit or self._limit)
 
     @property
     def is_settled(self) -> bool:
         """Whether every ping was answered."""
-        return not self._pings
+        return not self._batches
 
-    def batch(self, *, sequence: int, events: int, now: float) -> None:
-        """A batch that ends with that sequence went out, and its ping behind it.
+    def add(self, batch: Batch) -> None:
+        """A batch went out, and its ping behind it."""
+        if batch.selection is not None:
+            if batch.selection.last < self.sent:
+                raise ValueError(f"{batch.selection.last} goes back behind {self.sent}")
+            self.sent = batch.selection.last
+        self._batches.append(batch)
 
-        A ping without a batch (to keep the connection alive) settles nothing new.
-        """
-        if sequence < self.sent:
-            raise ValueError(f"sequence {sequence} goes back behind {self.sent}")
-        self.sent = sequence
-        self._pings.append(_Ping(sequence=sequence, events=events, sent_at=now))
+    def retract(self) -> None:
+        """The newest batch did not go out after all."""
+        batch = self._batches.pop()
+        if batch.selection is not None:
+            self.sent = batch.selection.first - 1
 
-    def pong(self) -> int:
-        """A pong came: how many events it settles. A pong that nobody asked for settles none."""
-        if not self._pings:
-            return 0
-        ping = self._pings.popleft()
-        self.acknowledged = ping.sequence
-        return ping.events
+    def settle(self) -> Batch | None:
+        """The oldest ping was answered: its batch. None for a pong that nobody asked for."""
+        if not self._batches:
+            return None
+        batch = self._batches.popleft()
+        if batch.selection is not None:
+            self.acknowledged = batch.selection.last
+        return batch
 
     def waited(self, now: float) -> float:
         """Seconds that the oldest ping has been waiting for its pong; 0 when there is none."""
-        return now - self._pings[0].sent_at if self._pings else 0.0
+        return now - self._batches[0].at if self._batches else 0.0

@@ -9,5 +9,9 @@ class StoreUnusableError(OutboxError):
     """The store cannot be opened as it is: wrong place, in use, damaged or newer than this code."""
 
 
+class HoldLostError(OutboxError):
+    """Another process delivers to this sink now."""
+
+
 class StoreFailedError(OutboxError):
     """A commit or a read failed: nothing of it is stored (a full disk, say)."""

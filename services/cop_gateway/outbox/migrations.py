@@ -52,4 +52,28 @@ STEPS: tuple[str, ...] = (
         cursor INTEGER NOT NULL        -- everything up to here has been acknowledged
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE sinks ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sinks ADD COLUMN ponged INTEGER NOT NULL DEFAULT 0;
+
+    CREATE TABLE deliveries (
+        sink TEXT NOT NULL,
+        last INTEGER NOT NULL,         -- the batch's sequences: first..last
+        first INTEGER NOT NULL,
+        sent_at INTEGER NOT NULL,
+        settled_at INTEGER NOT NULL,
+        acknowledged INTEGER NOT NULL,
+        skipped TEXT,                  -- JSON: reason -> sequences; NULL for none
+        PRIMARY KEY (sink, last)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE dead_letters (
+        sink TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        buried_at INTEGER NOT NULL,
+        retrying INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (sink, sequence)
+    ) WITHOUT ROWID;
+    """,
 )

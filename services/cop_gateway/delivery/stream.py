@@ -1,0 +1,125 @@
+"""CoT over a stream of bytes, TCP or TLS: XML, or protocol buffers where they are offered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+from cop_gateway.cot import EventSplitter, FramingError, negotiation, protobuf
+from cop_gateway.cot.errors import EventError
+from cop_gateway.delivery.errors import SinkLostError, UnsendableError
+
+_READ_BYTES = 1 << 16
+_CLOSE_SECONDS = 1.0
+_ANSWER_SECONDS = 60.0
+"""How long the server may take to answer a request for another protocol."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class StreamConnection:
+    """An open stream. With `upgrade`, the server's offer to speak protocol buffers is taken."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        upgrade: bool = False,
+        identity: str = "sightline",
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._upgrade = upgrade
+        self._identity = identity
+        self._clock = clock
+        self._binary = False
+        self._may_send = asyncio.Event()
+        self._may_send.set()
+        self._closed = False
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether protocol buffers are spoken."""
+        return self._binary
+
+    async def send(self, events: Sequence[str]) -> None:
+        """Write, and wait until the peer has taken enough of it."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._may_send.wait()
+        except TimeoutError as error:
+            raise SinkLostError("no answer to the request for another protocol") from error
+        await self._write(self._encode(events))
+
+    async def received(self) -> AsyncIterator[bytes]:
+        """Whole events as they come in."""
+        try:
+            async for event in self._events():
+                yield event
+        except FramingError as error:
+            raise SinkLostError(f"the peer does not speak CoT: {error}") from error
+
+    async def close(self) -> None:
+        """Close; a peer that is gone already is no news."""
+        self._writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._writer.wait_closed()
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        splitter = EventSplitter()
+        while data := await self._reader.read(_READ_BYTES):
+            for event in splitter.feed(data):
+                if self._upgrade and await self._negotiated(event):
+                    async for other in self._binary_events(splitter.rest()):
+                        yield other
+                    return
+                yield event
+
+    async def _binary_events(self, data: bytes) -> AsyncIterator[bytes]:
+        splitter = protobuf.MessageSplitter()
+        while True:
+            for message in splitter.feed(data):
+                event = protobuf.decode(message)
+                if event is not None:
+                    yield event.encode()
+            data = await self._reader.read(_READ_BYTES)
+            if not data:
+                return
+
+    async def _negotiated(self, event: bytes) -> bool:
+        """Whether protocol buffers follow from here on."""
+        said = negotiation.word(event, protobuf.VERSION)
+        if said == "offer" and self._may_send.is_set():
+            self._may_send.clear()
+            question = negotiation.request(self._identity, self._clock(), protobuf.VERSION)
+            await self._write(question.encode())
+        elif said in ("yes", "no") and not self._may_send.is_set():
+            self._binary = said == "yes"
+            self._may_send.set()
+            return self._binary
+        return False
+
+    def _encode(self, events: Sequence[str]) -> bytes:
+        if not self._binary:
+            return "".join(events).encode()
+        parts = []
+        for index, event in enumerate(events):
+            try:
+                parts.append(protobuf.stream_frame(protobuf.encode(event)))
+            except EventError as error:
+                raise UnsendableError(str(error), index=index) from error
+        return b"".join(parts)
+
+    async def _write(self, data: bytes) -> None:
+        if self._writer.is_closing():
+            # uvloop says RuntimeError to a write on a transport that has closed by itself.
+            raise SinkLostError("the connection is closed")
+        self._writer.write(data)
+        await self._writer.drain()
