@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +21,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
+import pytest
 
 START_SECONDS = 30.0
 
@@ -89,6 +94,7 @@ class Process:
     log: Path
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
+    user: str | None = None
     popen: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
@@ -99,6 +105,7 @@ class Process:
                 stderr=output,
                 env=os.environ | dict(self.env),
                 cwd=self.cwd,
+                user=self.user,
             )
 
     def kill(self) -> None:
@@ -122,6 +129,7 @@ class Gateway(Process):
 
     def __init__(self, folder: Path, *, sink: str | None = None, **settings: str) -> None:
         self.port = free_port()
+        folder.mkdir(exist_ok=True)
         self.database = folder / "gateway.db"
         env = {
             "SIGHTLINE_GATEWAY_DATABASE": f"sqlite:///{self.database}",
@@ -279,3 +287,85 @@ def report(
             for i in range(cars)
         ],
     }
+
+
+class Postgres(Process):
+    """A PostgreSQL server of its own, in a folder, on a port of its own; durable as in production.
+
+    It refuses to run as root, and is then run as a user that may do little.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.bin = postgres_programs()
+        self.data = folder / "postgres"
+        self.user = _unprivileged()
+        self.data.mkdir(exist_ok=True)
+        if self.user:
+            shutil.chown(self.data, self.user)
+            for parent in (folder, *folder.parents):
+                if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        if not (self.data / "PG_VERSION").exists():
+            subprocess.run(
+                [self.bin / "initdb", "-D", self.data, "-U", "sightline", "--auth=trust",
+                 "--no-instructions", "-E", "UTF8"],
+                check=True, capture_output=True, user=self.user, cwd=self.data,
+            )  # fmt: skip
+        super().__init__(
+            command=[
+                str(self.bin / "postgres"), "-D", str(self.data), "-p", str(self.port),
+                "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+                "-c", "max_connections=60", "-c", "shared_buffers=64MB",
+            ],
+            log=folder / "postgres.log", user=self.user, cwd=self.data,
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://sightline@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        super().start()
+        wait_for(self._answers, what=f"PostgreSQL; its log:\n{self.output}")
+
+    def _answers(self) -> bool:
+        ready = subprocess.run(
+            [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+        )
+        return ready.returncode == 0
+
+    def stop(self, *, seconds: float = 15.0) -> int:
+        """SIGINT: end sessions, write everything down, end."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGINT)
+        return self.popen.wait(seconds)
+
+    def create(self, name: str) -> str:
+        """A database of that name; its URL."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return f"postgresql://sightline@127.0.0.1:{self.port}/{name}"
+
+
+def postgres_programs() -> Path:
+    """Where initdb and postgres are; skips (or fails, where everything is required)."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    where = shutil.which("postgres")
+    if where and (Path(where).parent / "initdb").exists():
+        folders.insert(0, Path(where).parent)
+    for folder in reversed(folders):
+        if (folder / "initdb").exists():
+            return folder
+    if os.environ.get("SIGHTLINE_REQUIRE_ALL"):
+        pytest.fail("no PostgreSQL server is installed, and every test is required here")
+    pytest.skip("no PostgreSQL server is installed")
+
+
+def _unprivileged() -> str | None:
+    if os.getuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    return None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
-from cop_gateway.app import SERVICE, build
+from cop_gateway.app import SERVICE, build, open_store
 from cop_gateway.delivery import DeliveryError
 from cop_gateway.errors import GatewayError
 from cop_gateway.geolocation import GeolocationError
 from cop_gateway.outbox.errors import OutboxError
-from cop_gateway.outbox.sqlite import SqliteOutbox
 from cop_gateway.settings import PREFIX, Settings
 from serving import command
 from serving.configuration import load
@@ -51,7 +49,7 @@ def main() -> int:
         return command.refuse(PROGRAM, error, code=1)
     readiness = Readiness()
     try:
-        store = SqliteOutbox(Path(settings.database_path()))
+        store = open_store(settings)
         app = build(settings, store, readiness=readiness)
     except (DeliveryError, GatewayError, GeolocationError, OutboxError, ServingError) as error:
         return command.refuse(PROGRAM, error)

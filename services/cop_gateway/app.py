@@ -20,16 +20,22 @@ from cop_gateway.geolocation.accuracy import ce90
 from cop_gateway.geolocation.geoid import self_test
 from cop_gateway.intake import Acceptance, Committer
 from cop_gateway.metrics import GatewayMetrics
+from cop_gateway.outbox.errors import StoreFailedError
+from cop_gateway.outbox.history_tables import Query
+from cop_gateway.outbox.postgres import PostgresOutbox
 from cop_gateway.outbox.sqlite import SqliteOutbox
+from cop_gateway.outbox.store import Outbox
 from cop_gateway.pipeline import CameraSite, Doctrine, Ground, Picture, World
 from cop_gateway.pipeline.recovery import recovered
 from cop_gateway.settings import Settings
 from cop_gateway.sinks import policy_of, transport_of
 from cop_gateway.tracking import Rules
 from cop_gateway.web import page
+from cop_gateway.web.batch import BatchCall
 from cop_gateway.web.detections import DetectionsCall
 from cop_gateway.web.history import HistoryCalls
 from cop_gateway.web.sinks import SinkCalls
+from cop_gateway.web.stream import StreamCall
 from serving import guard
 from serving.application import application
 from serving.keychain import Keychain
@@ -38,9 +44,14 @@ from telemetry import logs
 from telemetry import metrics as telemetry_metrics
 
 SERVICE = "cop-gateway"
-ACCESS: guard.Rules = {("GET", "/"): None, ("POST", "/v1/detections"): "detect"}
+ACCESS: guard.Rules = {
+    ("GET", "/"): None,
+    ("POST", "/v1/detections"): "detect",
+    ("POST", "/v1/detections/batch"): "detect",
+}
 """Which role each call takes, where it is not `read` to look and `operate` to change."""
 _RECOVERED_EVENTS = 5_000
+_FOLLOW_SECONDS = 0.1
 
 _log = logs.get("cop_gateway.app")
 
@@ -79,6 +90,13 @@ def world(settings: Settings) -> World:
     )
 
 
+def open_store(settings: Settings) -> Outbox:
+    """The store that the settings name. Raises StoreUnusableError or SettingsError."""
+    if settings.shares_database:
+        return PostgresOutbox(settings.database)
+    return SqliteOutbox(Path(settings.database_path()))
+
+
 def _catalogue(settings: Settings) -> Catalogue:
     override = None
     if settings.classes_file is not None:
@@ -94,7 +112,7 @@ def _catalogue(settings: Settings) -> Catalogue:
 
 def build(
     settings: Settings,
-    store: SqliteOutbox,
+    store: Outbox,
     *,
     readiness: Readiness,
     clock: Callable[[], datetime] = utc_now,
@@ -127,7 +145,7 @@ def build(
         )
         for policy, transport in sinks
     ]
-    tracks = recovered(store.events(limit=_RECOVERED_EVENTS), unchanging.rules)
+    tracks = recovered(store.events(Query(limit=_RECOVERED_EVENTS)), unchanging.rules)
     committer = Committer(
         store=store,
         world=unchanging,
@@ -142,12 +160,27 @@ def build(
         observer.watch_sink(courier.name, courier.lag)
     readiness.add("intake", lambda: None if committer.has_room else "too many frames wait")
 
+    detections = DetectionsCall(
+        committer=committer,
+        store=store,
+        ground=unchanging.ground,
+        acceptance=Acceptance(
+            catalogue=unchanging.catalogue,
+            most_past=timedelta(seconds=settings.max_age_seconds),
+            most_future=timedelta(seconds=settings.max_future_seconds),
+        ),
+        clock=clock,
+        max_body_bytes=settings.max_body_bytes,
+    )
+
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         # The first quantile would otherwise be tabulated while a frame waits.
         await asyncio.to_thread(ce90, np.eye(2))
         committer.start()
-        watching = asyncio.create_task(keychain.watch())
+        watching = [asyncio.create_task(keychain.watch())]
+        if settings.shares_database:
+            watching.append(asyncio.create_task(_follow(store, bulletin)))
         deliveries = [
             asyncio.create_task(courier.run(), name=f"courier-{courier.name}")
             for courier in couriers
@@ -158,7 +191,8 @@ def build(
         try:
             yield
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             await committer.stop()
             for courier in couriers:
                 courier.stop()
@@ -168,18 +202,9 @@ def build(
     return application(
         routes=[
             *page.routes(),
-            *DetectionsCall(
-                committer=committer,
-                store=store,
-                ground=unchanging.ground,
-                acceptance=Acceptance(
-                    catalogue=unchanging.catalogue,
-                    most_past=timedelta(seconds=settings.max_age_seconds),
-                    most_future=timedelta(seconds=settings.max_future_seconds),
-                ),
-                clock=clock,
-                max_body_bytes=settings.max_body_bytes,
-            ).routes(),
+            *detections.routes(),
+            *BatchCall(single=detections).routes(),
+            *StreamCall(store=store, bulletin=bulletin, readiness=readiness).routes(),
             *HistoryCalls(store=store).routes(),
             *SinkCalls(store=store, couriers=couriers, clock=clock).routes(),
         ],
@@ -188,6 +213,14 @@ def build(
         lifespan=lifespan,
         guard=guard.Guard(keychain, ACCESS),
     )
+
+
+async def _follow(store: Outbox, bulletin: Bulletin) -> None:
+    """Announce what other gateways commit."""
+    while True:
+        with contextlib.suppress(StoreFailedError):
+            bulletin.announce(await asyncio.to_thread(store.head))
+        await asyncio.sleep(_FOLLOW_SECONDS)
 
 
 def _alive(task: asyncio.Task[None]) -> Callable[[], str | None]:

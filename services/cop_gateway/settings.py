@@ -108,8 +108,9 @@ class CameraSettings(_Section, frozen=True, kw_only=True):
 class Settings(_Section, frozen=True, kw_only=True):
     """The gateway's settings."""
 
-    database: Annotated[str, Meta(pattern=r"^sqlite:///.+")]
-    """sqlite:///relative.db or sqlite:////absolute.db"""
+    database: Annotated[str, Meta(pattern=r"^(sqlite:///.+|postgres(ql)?://.+)")]
+    """sqlite:///relative.db or sqlite:////absolute.db for one gateway; postgresql://user@host/name
+    for any number of them (with a password in it, name it by its file)."""
     ground_height_m: Metres
     """Height of the ground, where a camera has none of its own."""
     ground_height_reference: Literal["hae", "msl"] = "hae"
@@ -192,6 +193,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         """The one of `sink` and those of `sinks`."""
         short = (SinkSettings(name="tak", url=self.sink),) if self.sink else ()
         return short + self.sinks
+
+    @property
+    def shares_database(self) -> bool:
+        """Whether other gateways may use the database as well."""
+        return not self.database.startswith("sqlite:")
 
     def database_path(self) -> str:
         """The file that `database` names."""

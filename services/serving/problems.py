@@ -94,9 +94,9 @@ def internal() -> HttpProblem:
     )
 
 
-def respond(problem: HttpProblem) -> Response:
-    """The answer to the request at hand."""
-    body = Problem(
+def document(problem: HttpProblem) -> Problem:
+    """The problem document of the request at hand."""
+    return Problem(
         type=problem.type,
         title=problem.title,
         status=problem.status,
@@ -106,8 +106,12 @@ def respond(problem: HttpProblem) -> Response:
         limit=problem.limit,
         reason=problem.reason,
     )
+
+
+def respond(problem: HttpProblem) -> Response:
+    """The answer to the request at hand."""
     return Response(
-        encode(body),
+        encode(document(problem)),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=problem.headers,

@@ -5,6 +5,7 @@ fields whose unit is not the obvious one carry it in their name. `decode` reads 
 with errors that name the field and its limit; `json_schemas` is the contract as JSON Schema.
 """
 
+from sightline.messages.audit import AuditEntry, AuditSink, AuditTrail
 from sightline.messages.codec import MessageError, convert, decode, encode
 from sightline.messages.detection import Box, Detection, DetectionReport, Pixel
 from sightline.messages.frame import Frame
@@ -49,6 +50,9 @@ from sightline.messages.sink import (
 __all__ = [
     "Accuracy",
     "Attitude",
+    "AuditEntry",
+    "AuditSink",
+    "AuditTrail",
     "Box",
     "DeadLetter",
     "DeadLetterList",

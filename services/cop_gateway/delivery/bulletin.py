@@ -24,3 +24,7 @@ class Bulletin:
         event = asyncio.Event()
         self._wake.add(event)
         return event
+
+    def unsubscribe(self, event: asyncio.Event) -> None:
+        """Nobody waits for that one any more."""
+        self._wake.discard(event)

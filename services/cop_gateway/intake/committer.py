@@ -11,7 +11,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -21,7 +22,8 @@ from cop_gateway.intake.errors import IntakeBusyError, IntakeError, IntakeFailed
 from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.record import FrameKey, FrameRecord
 from cop_gateway.pipeline import Picture, World, advance
-from sightline.messages import DetectionReport
+from cop_gateway.pipeline.recovery import caught_up
+from sightline.messages import DetectionReport, Event
 
 _log = structlog.get_logger(__name__)
 
@@ -29,11 +31,17 @@ _log = structlog.get_logger(__name__)
 class Store(Protocol):
     """What intake needs of storage."""
 
+    def turn(self) -> AbstractContextManager[Sequence[Event]]:
+        """Our turn to commit, and what other processes committed since our last one.
+
+        What is committed within is durable when the block has ended.
+        """
+
     def receipts(self, keys: Sequence[FrameKey]) -> dict[FrameKey, bytes]:
         """The receipts of those frames that are committed already."""
 
     def commit(self, records: Sequence[FrameRecord], committed_at: datetime) -> int:
-        """Store all or none, durably; the newest sequence."""
+        """Store all or none; the newest sequence."""
 
 
 class Observer(Protocol):
@@ -47,6 +55,7 @@ class Observer(Protocol):
 class Committed:
     """The answer to a frame: its receipt, and whether it had been there before."""
 
+    key: FrameKey
     receipt: bytes
     duplicate: bool
 
@@ -55,6 +64,8 @@ class Committed:
 class _Job:
     key: FrameKey
     report: DetectionReport
+    received_at: datetime
+    trace_id: str | None
     answer: asyncio.Future[Committed]
 
 
@@ -105,7 +116,7 @@ class Committer:
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
-    async def submit(self, report: DetectionReport) -> Committed:
+    async def submit(self, report: DetectionReport, *, trace_id: str | None = None) -> Committed:
         """Answer once the frame is on the disk.
 
         Raises IntakeBusyError when too many wait, IntakeFailedError when it could not be stored.
@@ -118,7 +129,15 @@ class Committer:
         key = FrameKey(camera_id=report.frame.camera_id, frame_id=report.frame.frame_id)
         answer: asyncio.Future[Committed] = self._loop.create_future()
         self._waiting += 1
-        self._jobs.put(_Job(key=key, report=report, answer=answer))
+        self._jobs.put(
+            _Job(
+                key=key,
+                report=report,
+                received_at=self._clock(),
+                trace_id=trace_id,
+                answer=answer,
+            )
+        )
         return await asyncio.shield(answer)
 
     async def stop(self) -> None:
@@ -162,23 +181,33 @@ class Committer:
             return [outcome for job in jobs for outcome in self._group([job])]
 
     def _commit(self, jobs: list[_Job]) -> list[_Outcome]:
-        known = self._store.receipts([job.key for job in jobs])
         first: dict[FrameKey, _Job] = {}
         for job in jobs:
             first.setdefault(job.key, job)
-        reports = [job.report for key, job in first.items() if key not in known]
+        began, picture, head = 0.0, self._picture, None
+        records: list[FrameRecord] = []
+        with self._store.turn() as news:
+            known = self._store.receipts(list(first))
+            reports = [job.report for key, job in first.items() if key not in known]
+            if news:
+                picture = caught_up(picture, news, self._world.rules)
+            if reports:
+                picture, records = advance(picture, reports, self._world)
+                records = [_marked(record, first[record.key]) for record in records]
+                began = time.perf_counter()
+                head = self._store.commit(records, self._clock())
+        # Only now is it durable.
+        self._picture = picture
         receipts = dict(known)
-        if reports:
-            picture, records = advance(self._picture, reports, self._world)
-            began = time.perf_counter()
-            head = self._store.commit(records, self._clock())
-            self._picture = picture
+        if head is not None:
             self._observer.committed(records, time.perf_counter() - began)
             receipts.update((record.key, record.receipt) for record in records)
             self._notify(self._announce, head)
         return [
             Committed(
-                receipt=receipts[job.key], duplicate=job.key in known or first[job.key] is not job
+                key=job.key,
+                receipt=receipts[job.key],
+                duplicate=job.key in known or first[job.key] is not job,
             )
             for job in jobs
         ]
@@ -200,3 +229,8 @@ class Committer:
         if self._loop is None:
             raise AssertionError("the thread runs only once the loop is known")
         self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def _marked(record: FrameRecord, job: _Job) -> FrameRecord:
+    """The record with what the audit trail wants to know of its way here."""
+    return replace(record, received_at=job.received_at, trace_id=job.trace_id)

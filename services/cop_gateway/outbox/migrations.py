@@ -1,8 +1,12 @@
-"""The schema of the SQLite store, as the steps that led to it. Never change a step: add one."""
+"""The schema, as the steps that led to it. Never change a step: add one.
+
+Steps only add (expand): code of the release before must go on working beside the new one. What is
+no longer used is dropped one release later (contract).
+"""
 
 from __future__ import annotations
 
-STEPS: tuple[str, ...] = (
+SQLITE_STEPS: tuple[str, ...] = (
     """
     CREATE TABLE frames (
         camera_id TEXT NOT NULL,
@@ -53,6 +57,25 @@ STEPS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     """,
     """
+    -- Where the outbox ends, even when the events there are deleted.
+    CREATE TABLE outbox (head INTEGER NOT NULL);
+    INSERT INTO outbox SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events';
+
+    ALTER TABLE frames ADD COLUMN received_at INTEGER;
+    ALTER TABLE frames ADD COLUMN trace_id TEXT;
+    ALTER TABLE frames ADD COLUMN first_sequence INTEGER;
+    ALTER TABLE frames ADD COLUMN last_sequence INTEGER;
+    UPDATE frames SET
+        first_sequence = (SELECT min(sequence) FROM events AS e
+            WHERE e.camera_id = frames.camera_id AND e.frame_id = frames.frame_id),
+        last_sequence = (SELECT max(sequence) FROM events AS e
+            WHERE e.camera_id = frames.camera_id AND e.frame_id = frames.frame_id);
+
+    CREATE INDEX events_by_class ON events (class_name, captured_at);
+    CREATE INDEX events_by_time ON events (captured_at);
+    CREATE INDEX frames_by_time ON frames (committed_at);
+    CREATE INDEX unplaced_by_time ON unplaced (committed_at);
+
     ALTER TABLE sinks ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE sinks ADD COLUMN ponged INTEGER NOT NULL DEFAULT 0;
 
@@ -77,3 +100,93 @@ STEPS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     """,
 )
+
+POSTGRES_STEPS: tuple[str, ...] = (
+    """
+    CREATE TABLE outbox (head BIGINT NOT NULL);
+    INSERT INTO outbox VALUES (0);
+
+    CREATE TABLE frames (
+        camera_id TEXT NOT NULL,
+        frame_id TEXT NOT NULL,
+        captured_at BIGINT NOT NULL,   -- microseconds since the epoch, as all times here
+        committed_at BIGINT NOT NULL,
+        receipt BYTEA NOT NULL,        -- the answer, as JSON
+        received_at BIGINT,
+        trace_id TEXT,
+        first_sequence BIGINT,
+        last_sequence BIGINT,
+        PRIMARY KEY (camera_id, frame_id)
+    );
+    CREATE INDEX frames_by_time ON frames (committed_at);
+
+    CREATE TABLE events (
+        sequence BIGINT PRIMARY KEY,   -- the order of delivery, never used twice
+        kind TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        cot_type TEXT NOT NULL,
+        class_name TEXT NOT NULL,
+        confidence DOUBLE PRECISION NOT NULL,
+        camera_id TEXT NOT NULL,
+        frame_id TEXT NOT NULL,
+        position INTEGER NOT NULL,     -- which detection of its frame
+        captured_at BIGINT NOT NULL,
+        committed_at BIGINT NOT NULL,
+        stale_at BIGINT NOT NULL,
+        latitude DOUBLE PRECISION NOT NULL,
+        longitude DOUBLE PRECISION NOT NULL,
+        hae DOUBLE PRECISION NOT NULL,
+        ce90_m DOUBLE PRECISION NOT NULL,
+        le90_m DOUBLE PRECISION NOT NULL,
+        course DOUBLE PRECISION,
+        speed_mps DOUBLE PRECISION,
+        xml TEXT NOT NULL
+    );
+    CREATE INDEX events_by_uid ON events (uid, sequence);
+    CREATE INDEX events_by_class ON events (class_name, captured_at);
+    CREATE INDEX events_by_time ON events (captured_at);
+
+    CREATE TABLE unplaced (
+        camera_id TEXT NOT NULL,
+        frame_id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        committed_at BIGINT NOT NULL,
+        reason TEXT NOT NULL,
+        detection BYTEA NOT NULL,      -- as JSON
+        PRIMARY KEY (camera_id, frame_id, position)
+    );
+    CREATE INDEX unplaced_by_time ON unplaced (committed_at);
+
+    CREATE TABLE sinks (
+        name TEXT PRIMARY KEY,
+        cursor BIGINT NOT NULL,        -- everything up to here has been settled
+        paused INTEGER NOT NULL DEFAULT 0,
+        ponged INTEGER NOT NULL DEFAULT 0,
+        epoch BIGINT NOT NULL DEFAULT 0 -- raised by each process that takes hold of it
+    );
+
+    CREATE TABLE deliveries (
+        sink TEXT NOT NULL,
+        last BIGINT NOT NULL,          -- the batch's sequences: first..last
+        first BIGINT NOT NULL,
+        sent_at BIGINT NOT NULL,
+        settled_at BIGINT NOT NULL,
+        acknowledged INTEGER NOT NULL,
+        skipped TEXT,                  -- JSON: reason -> sequences; NULL for none
+        PRIMARY KEY (sink, last)
+    );
+
+    CREATE TABLE dead_letters (
+        sink TEXT NOT NULL,
+        sequence BIGINT NOT NULL,
+        reason TEXT NOT NULL,
+        buried_at BIGINT NOT NULL,
+        retrying INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (sink, sequence)
+    );
+    """,
+)
+
+POSTGRES_OLDEST = 1
+"""The oldest schema whose code goes on working on the newest one: written beside the version, so
+that both colours of a release run on one schema, and older code refuses it."""

@@ -61,6 +61,10 @@ class FrameRecord:
     """The answer as it was and will be given, in JSON."""
     events: tuple[EventRecord, ...]
     unplaced: tuple[UnplacedRecord, ...]
+    received_at: datetime | None = None
+    """When it was taken in, by our clock."""
+    trace_id: str | None = None
+    """W3C trace id of the request that brought it."""
 
 
 class Dispatch(NamedTuple):

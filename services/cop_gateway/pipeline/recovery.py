@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
+from cop_gateway.pipeline.picture import Picture
 from cop_gateway.tracking import Rules, Tracks
 from sightline.messages import Event
 
@@ -44,3 +46,13 @@ def recovered(newest_first: Iterable[Event], rules: Rules) -> Tracks:
         covariance=covariance,
         sightings=np.where(moving, _SETTLED, 1).astype(np.int64),
     )
+
+
+def caught_up(picture: Picture, newest_first: Iterable[Event], rules: Rules) -> Picture:
+    """The picture with what other gateways have seen meanwhile: their sightings are ours, too."""
+    others = recovered(newest_first, rules)
+    if not len(others):
+        return picture
+    theirs = set(others.uid)
+    kept = np.array([i for i, uid in enumerate(picture.tracks.uid) if uid not in theirs], np.intp)
+    return replace(picture, tracks=picture.tracks.keep(kept).plus(others))

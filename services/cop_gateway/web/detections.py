@@ -25,7 +25,7 @@ from cop_gateway.pipeline import Ground
 from serving.bodies import read_body
 from serving.problems import HttpProblem, retry_after
 from sightline.messages import DetectionReport, decode
-from telemetry import logs
+from telemetry import logs, traces
 
 _RETRY_SECONDS = 1.0
 
@@ -55,21 +55,10 @@ class DetectionsCall:
     async def post(self, request: Request) -> Response:
         """Check, commit, answer."""
         body = await read_body(request, limit=self.max_body_bytes)
-        report = decode(body, DetectionReport)
-        frame = report.frame
-        logs.bind(camera_id=frame.camera_id, frame_id=frame.frame_id)
-        sensor = self.ground.sensor(frame.camera_id, frame.sensor)
-        check(
-            report,
-            lens=sensor.intrinsics if sensor else None,
-            now=self.clock(),
-            acceptance=self.acceptance,
-        )
-        committed = await self._commit(report)
+        committed = await self.take(body)
         headers = {"Sightline-Duplicate": "true"} if committed.duplicate else {}
         if "application/xml" in request.headers.get("accept", ""):
-            key = FrameKey(camera_id=frame.camera_id, frame_id=frame.frame_id)
-            events = await asyncio.to_thread(self.store.frame_xml, key)
+            events = await asyncio.to_thread(self.store.frame_xml, committed.key)
             return Response(
                 "<events>" + "".join(events) + "</events>",
                 status_code=201,
@@ -80,9 +69,24 @@ class DetectionsCall:
             committed.receipt, status_code=201, media_type="application/json", headers=headers
         )
 
+    async def take(self, body: bytes) -> Committed:
+        """Check one report and have it committed. Raises MessageError or HttpProblem."""
+        report = decode(body, DetectionReport)
+        frame = report.frame
+        logs.bind(camera_id=frame.camera_id, frame_id=frame.frame_id)
+        sensor = self.ground.sensor(frame.camera_id, frame.sensor)
+        check(
+            report,
+            lens=sensor.intrinsics if sensor else None,
+            now=self.clock(),
+            acceptance=self.acceptance,
+        )
+        return await self._commit(report)
+
     async def _commit(self, report: DetectionReport) -> Committed:
         try:
-            return await self.committer.submit(report)
+            trace = traces.current.get()
+            return await self.committer.submit(report, trace_id=trace.trace_id if trace else None)
         except IntakeBusyError as error:
             raise HttpProblem(
                 status=503,

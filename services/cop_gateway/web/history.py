@@ -1,8 +1,9 @@
-"""GET /v1/events: what was committed."""
+"""/v1/events and /v1/audit: what was committed, and what became of it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,26 +11,37 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cop_gateway.web.queries import answer, bad, number
-from sightline.messages import Event, EventList
+from cop_gateway.outbox.history_tables import Query
+from cop_gateway.outbox.record import FrameKey
+from cop_gateway.web import formats
+from cop_gateway.web.queries import answer, bad, bounding_box, moment, number, only
+from serving.problems import HttpProblem
+from sightline.messages import AuditEntry, AuditTrail, Event, EventList
 
 _MOST_EVENTS = 1_000
 _EVENTS = 100
-_FILTERS = ("limit", "before", "since", "uid")
+_FILTERS = (
+    "limit", "before", "since", "uid", "camera_id", "class", "from", "to", "bbox", "format",
+)  # fmt: skip
+_NO_STORE = {"Cache-Control": "no-store"}
+_WRITERS: Mapping[str, Callable[[Sequence[Event]], str]] = {
+    formats.GEOJSON: formats.geojson,
+    formats.CSV: formats.table,
+    formats.KML: formats.kml,
+}
 
 
 class History(Protocol):
     """What these calls need of storage."""
 
-    def events(
-        self,
-        *,
-        before: int | None = None,
-        since: int | None = None,
-        uid: str | None = None,
-        limit: int = _EVENTS,
-    ) -> list[Event]:
-        """Sightings, newest first; with `since` only those after it, oldest first."""
+    def events(self, query: Query) -> list[Event]:
+        """The sightings that a query means, in its order."""
+
+    def xml_of(self, query: Query) -> list[tuple[int, str]]:
+        """Sequence and CoT of the sightings that a query means."""
+
+    def audit(self, key: FrameKey) -> list[AuditEntry] | None:
+        """What happened to each detection of a frame; None when there is no such frame."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,28 +54,94 @@ class HistoryCalls:
         """Where they are found."""
         return [
             Route("/v1/events", self.events, methods=["GET"]),
+            Route("/v1/events.kml", self.network_link, methods=["GET"]),
+            Route("/v1/events/{uid}", self.event, methods=["GET"]),
+            Route("/v1/audit", self.audit, methods=["GET"]),
         ]
 
     async def events(self, request: Request) -> Response:
-        """`limit` (to 1000), `before` and `since` (sequences) and `uid`.
+        """Sightings by `uid`, `camera_id`, `class`, `from` and `to` (captured), `bbox`.
 
-        Newest first; `next` is `before` of the following page. With `since`, oldest first: what is
-        new since that sequence, and `next` is then `since` of the following page.
+        Newest first; `next` is `before` of the following page. With `since` (a sequence), oldest
+        first: what is new since then, and `next` is then `since` of the following page. As JSON,
+        GeoJSON, CoT, KML or CSV: by the Accept header, or `format`.
         """
-        for name in request.query_params:
-            if name not in _FILTERS:
-                raise bad(name, f"is not a filter (known: {', '.join(_FILTERS)})")
-        limit = number(request, "limit", 1, _MOST_EVENTS)
-        before = number(request, "before", 0, 2**63 - 1)
-        since = number(request, "since", 0, 2**63 - 1)
-        found = await asyncio.to_thread(
-            lambda: self.store.events(
-                before=before,
-                since=since,
-                uid=request.query_params.get("uid"),
-                limit=_EVENTS if limit is None else limit,
+        only(request, _FILTERS)
+        kind = formats.wanted(request.headers.get("accept", ""), request.query_params.get("format"))
+        if kind is None:
+            raise bad("format", f"is none of {', '.join(formats.NAMES)}")
+        query = _query(request)
+        if kind == formats.COT:
+            rows = await asyncio.to_thread(self.store.xml_of, query)
+            more = rows[-1][0] if len(rows) == query.limit else None
+            return _text(formats.cot([xml for _, xml in rows]), kind, request, more)
+        found = await asyncio.to_thread(self.store.events, query)
+        more = found[-1].sequence if len(found) == query.limit else None
+        if kind == formats.JSON:
+            return answer(EventList(events=tuple(found), next=more))
+        return _text(_WRITERS[kind](found), kind, request, more)
+
+    async def network_link(self, request: Request) -> Response:
+        """A file for Google Earth and its kin that keeps itself up to date."""
+        href = f"{request.base_url}v1/events?format=kml&limit=500"
+        return Response(formats.kml_link(href), media_type=formats.KML, headers=_NO_STORE)
+
+    async def event(self, request: Request) -> Response:
+        """The newest sighting of one object."""
+        uid = request.path_params["uid"]
+        found = await asyncio.to_thread(self.store.events, Query(uid=uid, limit=1))
+        if not found:
+            raise HttpProblem(
+                status=404, type="no-such-track", detail=f"nothing was seen of {uid[:128]!r}"
             )
+        return answer(found[0])
+
+    async def audit(self, request: Request) -> Response:
+        """What happened to the detections of a frame: `camera_id`, `frame_id`, perhaps `index`."""
+        only(request, ("camera_id", "frame_id", "index"))
+        key = FrameKey(
+            camera_id=_required(request, "camera_id"), frame_id=_required(request, "frame_id")
         )
-        more = len(found) == (limit or _EVENTS)
-        page = EventList(events=tuple(found), next=found[-1].sequence if more else None)
-        return answer(page)
+        index = number(request, "index", 0, 100_000)
+        found = await asyncio.to_thread(self.store.audit, key)
+        if found is None:
+            raise HttpProblem(
+                status=404,
+                type="no-such-frame",
+                detail=f"frame {key.frame_id[:128]} of camera {key.camera_id[:128]} is not known",
+            )
+        entries = tuple(each for each in found if index is None or each.index == index)
+        return answer(AuditTrail(entries=entries))
+
+
+def _query(request: Request) -> Query:
+    given = request.query_params
+    limit = number(request, "limit", 1, _MOST_EVENTS)
+    return Query(
+        before=number(request, "before", 0, 2**63 - 1),
+        since=number(request, "since", 0, 2**63 - 1),
+        uid=given.get("uid"),
+        camera_id=given.get("camera_id"),
+        class_name=given.get("class"),
+        captured_from=moment(request, "from"),
+        captured_to=moment(request, "to"),
+        box=bounding_box(request, "bbox"),
+        limit=_EVENTS if limit is None else limit,
+    )
+
+
+def _required(request: Request, name: str) -> str:
+    value = request.query_params.get(name)
+    if not value:
+        raise bad(name, "is missing")
+    return value
+
+
+def _text(text: str, kind: str, request: Request, more: int | None) -> Response:
+    """An answer in another format; the following page is in a Link header (RFC 8288)."""
+    headers = dict(_NO_STORE)
+    if more is not None:
+        which = "since" if "since" in request.query_params else "before"
+        url = request.url.include_query_params(**{which: more})
+        headers["Link"] = f'<{url}>; rel="next"'
+    return Response(text, media_type=kind, headers=headers)
