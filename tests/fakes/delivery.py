@@ -1,0 +1,182 @@
+"""What a courier meets, by hand: a source of events, peers that behave as told, an observer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
+
+from cop_gateway.delivery import Bulletin, Sink
+from cop_gateway.outbox.errors import StoreFailedError
+from cop_gateway.outbox.record import Dispatch
+
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+PING = b'<event uid="peer-ping" type="t-x-c-t"></event>'
+PONG = b'<event uid="takPong" type="t-x-c-t-r"></event>'
+
+_EVENT = re.compile(rb'<event n="(\d+)"/></event>')
+_PING = re.compile(rb'type="t-x-c-t"')
+_PONG = re.compile(rb'type="t-x-c-t-r"')
+
+
+def event(number: int) -> str:
+    """What stands in the outbox: not CoT, but as delivery sees it, text that ends an event."""
+    return f'<event n="{number}"/></event>'
+
+
+class FakeSource:
+    """An outbox in memory. Used from threads, as the real one."""
+
+    def __init__(self, events: int = 0, cursors: dict[str, int] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._events: list[Dispatch] = []
+        self.cursors = dict(cursors or {})
+        self.moves: list[int] = []
+        self.failing_moves = 0
+        self.failing_reads = 0
+        self.bulletin = Bulletin(0)
+        self.add(events)
+
+    def add(self, count: int) -> None:
+        """So many new events are committed, and announced."""
+        for _ in range(count):
+            sequence = len(self._events) + 1
+            self._events.append(
+                Dispatch(sequence=sequence, committed_at=NOW, xml=event(sequence))
+            )  # fmt: skip
+        self.bulletin.announce(len(self._events))
+
+    def after(self, sequence: int, limit: int) -> list[Dispatch]:
+        with self._lock:
+            if self.failing_reads > 0:
+                self.failing_reads -= 1
+                raise StoreFailedError("the store could not read: disk I/O error")
+            return [each for each in self._events if each.sequence > sequence][:limit]
+
+    def cursor(self, sink: str) -> int:
+        with self._lock:
+            return self.cursors.setdefault(sink, 0)
+
+    def move_cursor(self, sink: str, sequence: int) -> None:
+        with self._lock:
+            if self.failing_moves > 0:
+                self.failing_moves -= 1
+                raise StoreFailedError("the store could not move a cursor: disk is full")
+            self.moves.append(sequence)
+            self.cursors[sink] = max(self.cursors[sink], sequence)
+
+
+class FakeConnection:
+    """A peer. It pongs every ping by itself, unless it is told not to.
+
+    `takes`: so many events of a batch get through, then the connection breaks (0: none at all).
+    """
+
+    def __init__(self, *, pongs: bool = True, takes: int | None = None) -> None:
+        self.pongs = pongs
+        self.takes = takes
+        self.batches: list[list[int]] = []
+        self.pings = 0
+        self.pongs_received = 0
+        self.closed = False
+        self.room = asyncio.Event()
+        self.room.set()
+        self._inbox: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
+
+    @property
+    def events(self) -> list[int]:
+        """Every event that got through, in order."""
+        return [number for batch in self.batches for number in batch]
+
+    async def send(self, data: bytes) -> None:
+        if self.closed:
+            raise AssertionError("sent on a connection that was closed")
+        numbers = [int(number) for number in _EVENT.findall(data)]
+        if self.takes is not None and len(numbers) > self.takes:
+            if self.takes:
+                self.batches.append(numbers[: self.takes])
+            raise ConnectionResetError("reset by peer")
+        await self.room.wait()
+        if numbers:
+            self.batches.append(numbers)
+        self.pongs_received += len(_PONG.findall(data))
+        pings = len(_PING.findall(data))
+        self.pings += pings
+        if self.pongs:
+            for _ in range(pings):
+                self.say(PONG)
+
+    def say(self, event: bytes) -> None:
+        """The peer sends an event."""
+        self._inbox.put_nowait(event)
+
+    def hang_up(self) -> None:
+        """The peer closes."""
+        self._inbox.put_nowait(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Reading ends with this."""
+        self._inbox.put_nowait(error)
+
+    async def received(self) -> AsyncIterator[bytes]:
+        while (said := await self._inbox.get()) is not None:
+            if isinstance(said, BaseException):
+                raise said
+            yield said
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakeTransport:
+    """Gives its connections in turn; an exception in their place is a connection that fails."""
+
+    def __init__(self, *ways: FakeConnection | BaseException) -> None:
+        self._ways = list(ways)
+        self.attempts = 0
+
+    async def open(self, sink: Sink) -> FakeConnection:
+        self.attempts += 1
+        if not self._ways:
+            raise ConnectionRefusedError("connection refused")
+        way = self._ways.pop(0)
+        if isinstance(way, BaseException):
+            raise way
+        return way
+
+
+class FakeObserver:
+    """Counts what it is told."""
+
+    def __init__(self) -> None:
+        self.sent_events = 0
+        self.acknowledged_events = 0
+        self.connections = 0
+
+    def sent(self, sink: str, events: int) -> None:
+        self.sent_events += events
+
+    def acknowledged(self, sink: str, events: int) -> None:
+        self.acknowledged_events += events
+
+    def reconnected(self, sink: str) -> None:
+        self.connections += 1
+
+
+class FakeBackoff:
+    """Waits as long as told, and remembers how many failures in a row it was asked about."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.failures: list[int] = []
+
+    def wait(self, failures: int, uniform: Callable[[], float]) -> float:
+        self.failures.append(failures)
+        return self.seconds
+
+
+def first_seen(connections: Iterable[FakeConnection]) -> list[int]:
+    """What the peers got together, each event where it first came."""
+    return list(dict.fromkeys(number for each in connections for number in each.events))

@@ -1,0 +1,422 @@
+"""The courier against peers that do whatever peers do: in order, at least once, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from cop_gateway.delivery import Courier, Sink
+from cop_gateway.delivery.courier import Pace
+from fakes.delivery import (
+    NOW,
+    PING,
+    PONG,
+    FakeBackoff,
+    FakeConnection,
+    FakeObserver,
+    FakeSource,
+    FakeTransport,
+    first_seen,
+)
+
+SECONDS = 10.0
+
+
+class Delivery:
+    """A courier with all its fakes."""
+
+    def __init__(
+        self,
+        source: FakeSource,
+        *ways: FakeConnection | BaseException,
+        acknowledge: Any = "ping",
+        backoff: float = 0.0,
+        **pace: Any,
+    ) -> None:
+        self.source = source
+        self.transport = FakeTransport(*ways)
+        self.observer = FakeObserver()
+        self.backoff = FakeBackoff(backoff)
+        self.courier = Courier(
+            sink=Sink(name="tak", host="tak.example", port=8087, acknowledge=acknowledge),
+            source=source,
+            transport=self.transport,
+            bulletin=source.bulletin,
+            observer=self.observer,
+            clock=lambda: NOW,
+            uniform=lambda: 1.0,
+            identity="us",
+            backoff=self.backoff,  # type: ignore[arg-type]
+            pace=Pace(**pace),
+        )
+        self.running: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def under_way(self) -> AsyncIterator[Delivery]:
+        self.running = asyncio.create_task(self.courier.run())
+        try:
+            yield self
+        finally:
+            self.courier.stop()
+            self.running.cancel()
+            await asyncio.gather(self.running, return_exceptions=True)
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        async with asyncio.timeout(SECONDS):
+            while not condition():
+                assert self.running is not None
+                assert not self.running.done(), "the courier has ended"
+                await asyncio.sleep(0.001)
+
+    async def stopped(self) -> None:
+        self.courier.stop()
+        assert self.running is not None
+        async with asyncio.timeout(SECONDS):
+            await self.running
+
+    @property
+    def cursor(self) -> int:
+        """The one that a restart would find."""
+        return self.source.cursors["tak"]
+
+    @property
+    def told(self):
+        return self.courier.describe(lag_seconds=0.0)
+
+
+async def settle() -> None:
+    """Let everything happen that can happen without a new cause."""
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+
+
+async def test_everything_is_delivered_in_order_and_the_cursor_follows():
+    peer = FakeConnection()
+    async with Delivery(FakeSource(25), peer, batch_events=4).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 25)
+        assert peer.events == list(range(1, 26))
+        assert max(len(batch) for batch in peer.batches) <= 4
+        assert delivery.courier.lag() == 0
+        assert delivery.source.moves == sorted(set(delivery.source.moves))
+
+
+async def test_what_is_committed_later_goes_out_at_once():
+    peer = FakeConnection()
+    async with Delivery(FakeSource(), peer, keepalive_seconds=600).under_way() as delivery:
+        for count in (1, 2, 3):
+            delivery.source.add(count)
+            await delivery.until(lambda: delivery.courier.lag() == 0)
+        assert peer.events == [1, 2, 3, 4, 5, 6]
+
+
+async def test_it_begins_after_what_was_acknowledged_before():
+    peer = FakeConnection()
+    source = FakeSource(10, cursors={"tak": 7})
+    async with Delivery(source, peer).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 10)
+        assert peer.events == [8, 9, 10]
+
+
+async def test_a_pong_settles_only_its_own_batch():
+    peer = FakeConnection(pongs=False)
+    async with Delivery(FakeSource(6), peer, batch_events=2).under_way() as delivery:
+        await delivery.until(lambda: peer.events == [1, 2, 3, 4, 5, 6])
+        assert delivery.cursor == 0
+        for settled in (2, 4, 6):
+            peer.say(PONG)
+            await delivery.until(lambda settled=settled: delivery.cursor == settled)
+            await settle()
+            assert delivery.courier.cursor == settled
+            assert delivery.told.acknowledged == delivery.observer.acknowledged_events == settled
+
+
+async def test_no_more_goes_out_than_the_window_holds():
+    peer = FakeConnection(pongs=False)
+    made = Delivery(FakeSource(10), peer, batch_events=2, window_batches=2)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: len(peer.events) == 4)
+        await settle()
+        assert len(peer.events) == 4
+        peer.say(PONG)
+        await delivery.until(lambda: len(peer.events) == 6)
+        assert delivery.told.sent_cursor == 6
+
+
+async def test_after_a_broken_connection_all_that_was_not_acknowledged_comes_again():
+    lost, found = FakeConnection(pongs=False), FakeConnection()
+    made = Delivery(FakeSource(6), lost, found, batch_events=2)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: len(lost.events) == 6)
+        lost.say(PONG)
+        await delivery.until(lambda: delivery.cursor == 2)
+        lost.hang_up()
+        await delivery.until(lambda: delivery.cursor == 6)
+        assert found.events == [3, 4, 5, 6]
+        assert lost.closed
+        assert first_seen([lost, found]) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        lambda: FakeConnection(takes=0),
+        lambda: FakeConnection(takes=1),
+        lambda: ConnectionRefusedError("refused"),
+        TimeoutError,
+        lambda: OSError(113, "no route to host"),
+        lambda: _saying(None),
+        lambda: _saying(ConnectionResetError("reset")),
+        lambda: _saying(ValueError("a defect of ours")),
+    ],
+    ids=["no room", "half a batch", "refused", "timeout", "no route", "closed", "reset", "defect"],
+)
+async def test_whatever_breaks_it_connects_again_and_nothing_is_lost(breaks):
+    good = FakeConnection()
+    made = Delivery(FakeSource(5), breaks(), breaks(), breaks(), good, batch_events=2)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 5)
+        assert good.events[-1] == 5
+        assert good.events == sorted(good.events)
+        assert delivery.transport.attempts == 4
+        assert delivery.told.state == "connected"
+        # Once something is acknowledged, the old trouble is no news any more.
+        assert delivery.told.last_error is None
+
+
+def _saying(last: BaseException | None) -> FakeConnection:
+    peer = FakeConnection(pongs=False)
+    if last is None:
+        peer.hang_up()
+    else:
+        peer.fail(last)
+    return peer
+
+
+async def test_a_peer_that_never_pongs_is_left_with_growing_waits_and_nothing_counts():
+    mute = [FakeConnection(pongs=False) for _ in range(4)]
+    made = Delivery(FakeSource(3), *mute, pong_seconds=0.03, keepalive_seconds=600)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: len(delivery.backoff.failures) >= 4)
+        assert delivery.backoff.failures[:4] == [1, 2, 3, 4]
+        assert delivery.cursor == 0
+        assert delivery.observer.acknowledged_events == 0
+        assert delivery.courier.lag() == 3
+        assert all(peer.closed for peer in mute)
+
+
+async def test_no_pong_is_said_to_be_the_reason():
+    made = Delivery(FakeSource(1), FakeConnection(pongs=False), backoff=60, pong_seconds=0.03)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.told.state == "backing_off")
+        assert "no pong within 0.03 s" in (delivery.told.last_error or "")
+
+
+async def test_a_peer_that_takes_nothing_any_more_is_left():
+    stuck, good = FakeConnection(), FakeConnection()
+    stuck.room.clear()
+    made = Delivery(FakeSource(2), stuck, good, pong_seconds=0.05)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 2)
+        assert stuck.closed
+        assert good.events == [1, 2]
+
+
+async def test_waits_are_short_again_after_something_got_through():
+    good = FakeConnection()
+    made = Delivery(FakeSource(1), OSError("a"), OSError("b"), good)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 1)
+        assert delivery.backoff.failures == [1, 2]
+        good.hang_up()
+        await delivery.until(lambda: len(delivery.backoff.failures) >= 4)
+        assert delivery.backoff.failures[2:4] == [1, 2]
+
+
+async def test_on_a_way_that_breaks_again_and_again_batches_shrink_until_they_get_through():
+    """No connection takes more than three events at once; at full size none would ever arrive."""
+    peers = [FakeConnection(takes=3) for _ in range(40)]
+    made = Delivery(FakeSource(30), *peers, batch_events=64, window_batches=1)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 30)
+        assert first_seen(peers) == list(range(1, 31))
+
+
+async def test_batches_grow_again_once_they_get_through():
+    narrow = [FakeConnection(takes=1) for _ in range(4)]
+    wide = FakeConnection()
+    made = Delivery(FakeSource(200), *narrow, wide, batch_events=16, window_batches=1)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 200)
+        sizes = [len(batch) for batch in wide.batches]
+        assert sizes[0] < max(sizes) == 16
+
+
+async def test_a_peers_pings_are_answered_while_events_go_on():
+    peer = FakeConnection()
+    async with Delivery(FakeSource(1), peer).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 1)
+        for _ in range(3):
+            peer.say(PING)
+        peer.say(b'<event uid="someone" type="a-f-G"></event>')
+        await delivery.until(lambda: peer.pongs_received == 3)
+        delivery.source.add(1)
+        await delivery.until(lambda: delivery.cursor == 2)
+        assert delivery.transport.attempts == 1
+
+
+async def test_a_peer_that_goes_silent_is_noticed_without_any_event():
+    silent = FakeConnection()
+    made = Delivery(FakeSource(), silent, keepalive_seconds=0.02, pong_seconds=0.05)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: silent.pings >= 3)
+        assert delivery.told.state == "connected"
+        silent.pongs = False
+        await delivery.until(lambda: silent.closed)
+
+
+# A sink that cannot pong.
+
+
+async def test_where_nobody_pongs_sending_moves_the_cursor():
+    peer = FakeConnection(pongs=False)
+    made = Delivery(FakeSource(5), peer, acknowledge="send", batch_events=2, pong_seconds=0.2)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 5)
+        assert peer.events == [1, 2, 3, 4, 5]
+        assert delivery.told.acknowledges is False
+        assert delivery.told.acknowledged == 5
+
+
+async def test_there_a_pong_does_not_settle_what_is_still_being_sent():
+    """The peer pongs all the same: the pong of one batch comes while the next is on its way."""
+    peer, good = FakeConnection(pongs=False), FakeConnection(pongs=False)
+    made = Delivery(FakeSource(1), peer, good, acknowledge="send")
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 1)
+        peer.room.clear()
+        delivery.source.add(1)
+        await delivery.until(lambda: delivery.told.sent_cursor == 2)
+        peer.say(PONG)
+        await settle()
+        assert delivery.cursor == 1
+        peer.hang_up()
+        await delivery.until(lambda: delivery.cursor == 2)
+        assert good.events == [2]
+
+
+# Storage that fails.
+
+
+async def test_a_cursor_that_cannot_be_saved_is_saved_with_the_next_pong():
+    peer = FakeConnection()
+    source = FakeSource(1)
+    source.failing_moves = 1
+    async with Delivery(source, peer).under_way() as delivery:
+        await delivery.until(lambda: source.failing_moves == 0)
+        assert (delivery.courier.cursor, delivery.cursor) == (1, 0)
+        source.add(1)
+        await delivery.until(lambda: delivery.cursor == 2)
+        assert peer.events == [1, 2]
+        assert delivery.transport.attempts == 1
+
+
+async def test_or_else_when_it_ends():
+    source = FakeSource(1)
+    source.failing_moves = 1
+    async with Delivery(source, FakeConnection()).under_way() as delivery:
+        await delivery.until(lambda: source.failing_moves == 0)
+        await delivery.stopped()
+        assert delivery.cursor == 1
+
+
+async def test_a_store_that_cannot_be_read_is_asked_again():
+    source = FakeSource(3)
+    source.failing_reads = 2
+    peers = [FakeConnection() for _ in range(3)]
+    async with Delivery(source, *peers).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 3)
+        assert first_seen(peers) == [1, 2, 3]
+
+
+# Stopping.
+
+
+async def test_stop_waits_for_the_pongs_that_are_under_way():
+    peer = FakeConnection(pongs=False)
+    made = Delivery(FakeSource(4), peer, batch_events=2, farewell_seconds=60)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: len(peer.events) == 4)
+        delivery.courier.stop()
+        await settle()
+        assert not peer.closed
+        peer.say(PONG)
+        await settle()
+        assert not peer.closed
+        peer.say(PONG)
+        async with asyncio.timeout(SECONDS):
+            await delivery.running
+        assert peer.closed
+        assert delivery.cursor == 4
+        assert delivery.told.state == "stopped"
+
+
+async def test_stop_does_not_wait_for_ever():
+    peer = FakeConnection(pongs=False)
+    made = Delivery(FakeSource(1), peer, farewell_seconds=0.05)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: peer.events == [1])
+        await delivery.stopped()
+        assert peer.closed
+        assert delivery.cursor == 0
+
+
+async def test_stop_ends_an_idle_courier_and_one_that_backs_off():
+    idle = Delivery(FakeSource(), FakeConnection(), keepalive_seconds=600)
+    async with idle.under_way():
+        await idle.until(lambda: idle.told.state == "connected")
+        await idle.stopped()
+    waiting = Delivery(FakeSource(1), OSError("refused"), backoff=600)
+    async with waiting.under_way():
+        await waiting.until(lambda: waiting.told.state == "backing_off")
+        await waiting.stopped()
+    assert idle.told.state == waiting.told.state == "stopped"
+
+
+async def test_after_stop_nothing_new_is_sent():
+    peer = FakeConnection(pongs=False)
+    async with Delivery(FakeSource(1), peer, farewell_seconds=60).under_way() as delivery:
+        await delivery.until(lambda: peer.events == [1])
+        delivery.courier.stop()
+        delivery.source.add(5)
+        await settle()
+        peer.say(PONG)
+        async with asyncio.timeout(SECONDS):
+            await delivery.running
+        assert peer.events == [1]
+        assert delivery.cursor == 1
+
+
+# What operators see.
+
+
+async def test_what_is_told_of_a_sink():
+    refused, peer = OSError("refused"), FakeConnection(pongs=False)
+    made = Delivery(FakeSource(3), refused, peer, batch_events=2, backoff=0.0)
+    assert made.told.state == "connecting"
+    assert made.told.lag_events == 3
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: len(peer.events) == 3)
+        told = delivery.told
+        assert (told.name, told.target) == ("tak", "tcp://tak.example:8087")
+        assert (told.state, told.acknowledges) == ("connected", True)
+        assert (told.cursor, told.sent_cursor, told.lag_events) == (0, 3, 3)
+        assert (told.sent, told.acknowledged) == (3, 0)
+        assert "refused" in (told.last_error or "")
+        # The first connection is none that was made again.
+        assert told.reconnects == 0
+        assert delivery.observer.connections == 1
+        assert delivery.observer.sent_events == 3
