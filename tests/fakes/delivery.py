@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from cop_gateway.delivery import Bulletin, Sink
+from cop_gateway.delivery import Bulletin
+from cop_gateway.delivery.errors import UnsendableError
 from cop_gateway.outbox.errors import StoreFailedError
-from cop_gateway.outbox.record import Dispatch
+from cop_gateway.outbox.record import Account, Delivery, Dispatch
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PING = b'<event uid="peer-ping" type="t-x-c-t"></event>'
@@ -26,8 +27,22 @@ def event(number: int) -> str:
     return f'<event n="{number}"/></event>'
 
 
+class FakeHold:
+    """The right to deliver, until `lost` is set."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.released = False
+
+    def alive(self) -> bool:
+        return not self.lost
+
+    def release(self) -> None:
+        self.released = True
+
+
 class FakeSource:
-    """An outbox in memory. Used from threads, as the real one."""
+    """An outbox in memory, with all that delivery asks of it. Used from threads, too."""
 
     def __init__(self, events: int = 0, cursors: dict[str, int] | None = None) -> None:
         self._lock = threading.Lock()
@@ -37,6 +52,14 @@ class FakeSource:
         self.failing_moves = 0
         self.failing_reads = 0
         self.bulletin = Bulletin(0)
+        self.holds: list[FakeHold] = []
+        self.others = False
+        """Whether another process holds every sink."""
+        self.deliveries: list[Delivery] = []
+        self.dead: dict[int, str] = {}
+        self.recalls: list[int] = []
+        self.ponged = False
+        self.paused = False
         self.add(events)
 
     def add(self, count: int) -> None:
@@ -55,17 +78,45 @@ class FakeSource:
                 raise StoreFailedError("the store could not read: disk I/O error")
             return [each for each in self._events if each.sequence > sequence][:limit]
 
-    def cursor(self, sink: str) -> int:
-        with self._lock:
-            return self.cursors.setdefault(sink, 0)
+    def these(self, sequences: Iterable[int]) -> list[Dispatch]:
+        wanted = set(sequences)
+        return [each for each in self._events if each.sequence in wanted]
 
-    def move_cursor(self, sink: str, sequence: int) -> None:
+    def newest(self, uids: Iterable[str]) -> dict[str, int]:
+        return {each.uid: each.sequence for each in self._events if each.uid in set(uids)}
+
+    def hold(self, sink: str) -> FakeHold | None:
+        if self.others:
+            return None
+        self.holds.append(FakeHold())
+        return self.holds[-1]
+
+    def account(self, sink: str) -> Account:
+        with self._lock:
+            cursor = self.cursors.setdefault(sink, 0)
+            return Account(cursor=cursor, paused=self.paused, ponged=self.ponged)
+
+    def settle(self, sink: str, deliveries: Sequence[Delivery]) -> None:
         with self._lock:
             if self.failing_moves > 0:
                 self.failing_moves -= 1
                 raise StoreFailedError("the store could not move a cursor: disk is full")
-            self.moves.append(sequence)
-            self.cursors[sink] = max(self.cursors[sink], sequence)
+            self.deliveries += deliveries
+            self.moves.append(deliveries[-1].last)
+            self.cursors[sink] = max(self.cursors[sink], deliveries[-1].last)
+            self.ponged = self.ponged or any(each.acknowledged for each in deliveries)
+
+    def bury(self, sink: str, sequence: int, reason: str) -> None:
+        self.dead[sequence] = reason
+        self.recalls = [each for each in self.recalls if each != sequence]
+
+    def recalled(self, sink: str, limit: int) -> list[int]:
+        return sorted(self.recalls)[:limit]
+
+    def revive(self, sink: str, sequences: Iterable[int]) -> None:
+        for sequence in sequences:
+            self.dead.pop(sequence, None)
+            self.recalls.remove(sequence)
 
 
 class FakeConnection:
@@ -74,9 +125,18 @@ class FakeConnection:
     `takes`: so many events of a batch get through, then the connection breaks (0: none at all).
     """
 
-    def __init__(self, *, pongs: bool = True, takes: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        pongs: bool = True,
+        takes: int | None = None,
+        breaks_on: int | None = None,
+        unsendable: int | None = None,
+    ) -> None:
         self.pongs = pongs
         self.takes = takes
+        self.breaks_on = breaks_on
+        self.unsendable = unsendable
         self.batches: list[list[int]] = []
         self.pings = 0
         self.pongs_received = 0
@@ -90,13 +150,20 @@ class FakeConnection:
         """Every event that got through, in order."""
         return [number for batch in self.batches for number in batch]
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, events: Sequence[str]) -> None:
         if self.closed:
             raise AssertionError("sent on a connection that was closed")
+        data = "".join(events).encode()
+        for index, one in enumerate(events):
+            if self.unsendable and one == event(self.unsendable):
+                raise UnsendableError("too large", index=index)
         numbers = [int(number) for number in _EVENT.findall(data)]
         if self.takes is not None and len(numbers) > self.takes:
             if self.takes:
                 self.batches.append(numbers[: self.takes])
+            raise ConnectionResetError("reset by peer")
+        if self.breaks_on in numbers:
+            self.batches.append(numbers[: numbers.index(self.breaks_on)])
             raise ConnectionResetError("reset by peer")
         await self.room.wait()
         if numbers:
@@ -137,7 +204,9 @@ class FakeTransport:
         self._ways = list(ways)
         self.attempts = 0
 
-    async def open(self, sink: Sink) -> FakeConnection:
+    target = "tcp://tak.example:8087"
+
+    async def open(self) -> FakeConnection:
         self.attempts += 1
         if not self._ways:
             raise ConnectionRefusedError("connection refused")
@@ -153,13 +222,18 @@ class FakeObserver:
     def __init__(self) -> None:
         self.sent_events = 0
         self.acknowledged_events = 0
+        self.buried_events = 0
         self.connections = 0
 
     def sent(self, sink: str, events: int) -> None:
         self.sent_events += events
 
-    def acknowledged(self, sink: str, events: int) -> None:
+    def acknowledged(self, sink: str, events: int, seconds: float) -> None:
+        assert seconds >= 0
         self.acknowledged_events += events
+
+    def buried(self, sink: str) -> None:
+        self.buried_events += 1
 
     def reconnected(self, sink: str) -> None:
         self.connections += 1

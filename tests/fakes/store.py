@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from cop_gateway.outbox.record import FrameKey, FrameRecord
+from sightline.messages import Event
 
 
 class FakeStore:
@@ -19,6 +21,7 @@ class FakeStore:
         self.entered = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
+        self.news: list[Event] = []
         self._receipts: dict[FrameKey, bytes] = {}
         self._events = 0
 
@@ -26,6 +29,11 @@ class FakeStore:
     def frames(self) -> list[str]:
         """The frames that were committed, in their order."""
         return [record.key.frame_id for group in self.groups for record in group]
+
+    @contextmanager
+    def turn(self) -> Iterator[Sequence[Event]]:
+        yield self.news
+        self.news = []
 
     def receipts(self, keys: Sequence[FrameKey]) -> dict[FrameKey, bytes]:
         return {key: self._receipts[key] for key in keys if key in self._receipts}

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from http.client import HTTPException
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from xml.etree import ElementTree as ET
 
 import pytest

@@ -56,7 +56,7 @@ class Courier:
         account = storage.account(policy.name)
         self._paused = account.paused
         self._connections = 0
-        self._sent_cursor = account.cursor
+        self._exchange: Exchange | None = None
         self._standing = Standing(
             cursor=account.cursor,
             ponged=account.ponged,
@@ -87,7 +87,7 @@ class Courier:
             state=self.state,
             acknowledges=not standing.by_send,
             cursor=self.cursor,
-            sent_cursor=max(self._sent_cursor, self.cursor),
+            sent_cursor=self._exchange.window.sent if self._exchange else self.cursor,
             lag_events=self.lag(),
             lag_seconds=lag_seconds,
             sent=standing.sent,
@@ -173,7 +173,7 @@ class Courier:
                 self._connections += 1
                 self._observer.reconnected(self.name)
                 before = self.cursor
-                exchange = Exchange(
+                exchange = self._exchange = Exchange(
                     connection,
                     policy=self.policy,
                     standing=self._standing,
@@ -190,7 +190,7 @@ class Courier:
                     failures = 1 if self.cursor > before else failures + 1
                     await self._lost(error, failures)
                 finally:
-                    self._sent_cursor = exchange.window.sent
+                    self._exchange = None
                     await connection.close()
         finally:
             watching.cancel()

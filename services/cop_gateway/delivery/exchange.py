@@ -91,6 +91,10 @@ class Exchange:
         self._room = asyncio.Event()
         self._settled: list[Delivery] = []
         self._revived: list[int] = []
+        self._reviving: set[int] = set()
+        """Dead letters that are on their way again."""
+        self._owed = 0
+        """Pongs to pings that were given up: they settle nothing any more."""
         self._saving = asyncio.Lock()
         self.window = Window(cursor=standing.cursor, limit=policy.pace.window_batches)
 
@@ -112,14 +116,17 @@ class Exchange:
         loop = asyncio.get_running_loop()
         pace, window = self._policy.pace, self.window
         await self._greet()
-        last_ping = loop.time()
-        next_presence, next_batch = last_ping + pace.presence_seconds, 0.0
+        if self._is_careful:
+            # Nothing goes out before the peer has shown that it lives.
+            await self._transmit([], Batch(at=loop.time(), sent_at=self._clock()))
+        next_presence, next_batch = loop.time() + pace.presence_seconds, 0.0
+        last_ping = loop.time() - pace.keepalive_seconds
         while not self._stop.is_set():
             self._news.clear()
             self._room.clear()
             now = loop.time()
-            self._check_patience(now)
-            if self._policy.presence is not None and now >= next_presence:
+            await self._check_patience(now)
+            if now >= next_presence:
                 next_presence = now + pace.presence_seconds
                 await self._greet()
             sent = 0
@@ -141,10 +148,9 @@ class Exchange:
         return self._standing.suspicion.careful and not self._standing.by_send
 
     async def _greet(self) -> None:
-        """Say who we are, so that we are listed, and see whether the peer answers."""
-        events = [] if self._policy.presence is None else [self._policy.presence(self._clock())]
-        now = asyncio.get_running_loop().time()
-        await self._transmit(events, Batch(at=now, sent_at=self._clock()))
+        """Say who we are, so that we are listed."""
+        if self._policy.presence is not None:
+            await self._put([self._policy.presence(self._clock())])
 
     def _idle_seconds(self, now: float, last_ping: float, next_batch: float) -> float:
         pace, window = self._policy.pace, self.window
@@ -153,7 +159,7 @@ class Exchange:
         due = last_ping + pace.keepalive_seconds - now
         return min(due, next_batch - now) if next_batch > now else due
 
-    def _check_patience(self, now: float) -> None:
+    async def _check_patience(self, now: float) -> None:
         pace, standing = self._policy.pace, self._standing
         if standing.by_send or self.window.waited(now) <= pace.pong_seconds:
             return
@@ -162,13 +168,14 @@ class Exchange:
         # It takes what it is sent and has never answered a ping: it is one that does not.
         standing.by_send = True
         while self._settle(acknowledged=False):
-            continue
+            self._owed += 1
+        await self._save()
 
     async def _send_next(self) -> int:
         """Send what comes next, recalled dead letters first; how many events that was about."""
         limit = self._batch_limit()
         recalled = await asyncio.to_thread(self._storage.recalled, self._policy.name, limit)
-        if recalled:
+        if recalled := [each for each in recalled if each not in self._reviving]:
             return await self._send_recalled(recalled)
         if self._bulletin.head <= self.window.sent:
             return 0
@@ -207,10 +214,12 @@ class Exchange:
             return len(gone)
         now = asyncio.get_running_loop().time()
         batch = Batch(at=now, sent_at=self._clock(), revived=there)
+        self._reviving.update(there)
         try:
             await self._transmit([self._policy.transform.apply(e.xml) for e in events], batch)
         except UnsendableError as error:
             self.window.retract()
+            self._reviving.difference_update(there)
             await self._bury(there[error.index], str(error))
         return len(events)
 
@@ -232,13 +241,16 @@ class Exchange:
         # Before sending: the pong may be here before `send` returns.
         self.window.add(batch)
         if events:
-            async with asyncio.timeout(self._policy.pace.pong_seconds):
-                await self._connection.send(events)
+            await self._put(events)
         standing.sent += batch.events
         self._observer.sent(self._policy.name, batch.events)
         if by_send:
             self._settle(acknowledged=False)
             await self._save()
+
+    async def _put(self, events: list[str]) -> None:
+        async with asyncio.timeout(self._policy.pace.pong_seconds):
+            await self._connection.send(events)
 
     async def _wait_for_work(self, seconds: float) -> None:
         """Until there is news, room in the window, or the time is up."""
@@ -256,14 +268,23 @@ class Exchange:
     async def _listen(self) -> None:
         async for event in self._connection.received():
             if is_pong(event):
-                self._standing.ponged = True
-                # A peer that pongs after all is held to it from now on.
-                self._standing.by_send = self._policy.acknowledge == "send"
-                self._settle(acknowledged=True)
-                await self._save()
+                await self._ponged()
             elif is_ping(event):
                 await self._connection.send([pong(self._clock()).decode()])
         raise SinkLostError("the peer closed the connection")
+
+    async def _ponged(self) -> None:
+        """A pong settles the oldest ping, if we have sent one that is still waiting for it."""
+        if self._policy.acknowledge == "send":
+            return
+        self._standing.ponged = True
+        # A peer that pongs after all is held to it from now on.
+        self._standing.by_send = False
+        if self._owed:
+            self._owed -= 1
+            return
+        self._settle(acknowledged=True)
+        await self._save()
 
     def _settle(self, *, acknowledged: bool) -> bool:
         """The oldest batch under way has arrived, as far as we will ever know."""
@@ -295,19 +316,22 @@ class Exchange:
         return True
 
     async def _save(self) -> None:
-        """Write down what was settled; whatever comes in meanwhile goes with the next writing."""
+        """Write down what was settled; whatever comes in meanwhile goes with the next writing.
+
+        Forgotten only once it is written: a save that is cancelled is simply done again.
+        """
         async with self._saving:
-            settled, self._settled = self._settled, []
-            revived, self._revived = self._revived, []
-            name = self._policy.name
+            settled, revived, name = list(self._settled), list(self._revived), self._policy.name
             try:
                 if settled:
                     await asyncio.to_thread(self._storage.settle, name, settled)
+                    del self._settled[: len(settled)]
                 if revived:
                     await asyncio.to_thread(self._storage.revive, name, revived)
+                    del self._revived[: len(revived)]
+                    self._reviving.difference_update(revived)
             except StoreFailedError as error:
                 # Saved with the next pong; a restart before that only sends these events again.
-                self._settled, self._revived = settled + self._settled, revived + self._revived
                 _log.error("cursor_not_saved", sink=name, error=str(error))
 
     async def _farewell(self) -> None:

@@ -93,7 +93,7 @@ async def test_the_answer_is_the_receipt_that_is_stored_and_comes_after_the_comm
         intake.store.gate.set()
         answer = await asked
         ((record,),) = intake.store.groups
-        assert answer == Committed(receipt=record.receipt, duplicate=False)
+        assert answer == Committed(key=record.key, receipt=record.receipt, duplicate=False)
         receipt = decode(answer.receipt, Receipt)
         assert (receipt.camera_id, receipt.frame_id) == ("drone-1", "1")
         assert intake.store.moments == [NOW]
@@ -122,7 +122,7 @@ async def test_the_same_frame_again_gets_the_same_receipt_and_is_not_stored():
     async with Intake().running() as intake:
         first = await intake.submit("1")
         again = await intake.submit("1", cars=5)
-        assert again == Committed(receipt=first.receipt, duplicate=True)
+        assert again == Committed(key=first.key, receipt=first.receipt, duplicate=True)
         assert intake.store.frames == ["1"]
         # It is the camera and the frame together that name it.
         other = await intake.submit("1", camera="drone-2")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cop_gateway.delivery import Courier, Sink
-from cop_gateway.delivery.courier import Pace
+from cop_gateway.delivery import Courier
+from cop_gateway.delivery.policy import Breaker, Pace, Policy
 from fakes.delivery import (
     NOW,
     PING,
@@ -35,6 +35,7 @@ class Delivery:
         *ways: FakeConnection | BaseException,
         acknowledge: Any = "ping",
         backoff: float = 0.0,
+        breaker: Breaker | None = None,
         **pace: Any,
     ) -> None:
         self.source = source
@@ -42,16 +43,20 @@ class Delivery:
         self.observer = FakeObserver()
         self.backoff = FakeBackoff(backoff)
         self.courier = Courier(
-            sink=Sink(name="tak", host="tak.example", port=8087, acknowledge=acknowledge),
-            source=source,
+            policy=Policy(
+                name="tak",
+                identity="us",
+                acknowledge=acknowledge,
+                backoff=self.backoff,  # type: ignore[arg-type]
+                breaker=breaker or Breaker(failures=1_000),
+                pace=Pace(**{"hold_seconds": 0.02, **pace}),
+            ),
             transport=self.transport,
+            storage=source,
             bulletin=source.bulletin,
             observer=self.observer,
             clock=lambda: NOW,
             uniform=lambda: 1.0,
-            identity="us",
-            backoff=self.backoff,  # type: ignore[arg-type]
-            pace=Pace(**pace),
         )
         self.running: asyncio.Task[None] | None = None
 
@@ -85,7 +90,7 @@ class Delivery:
 
     @property
     def told(self):
-        return self.courier.describe(lag_seconds=0.0)
+        return self.courier.describe(lag_seconds=0.0, dead_letters=len(self.source.dead))
 
 
 async def settle() -> None:
@@ -406,7 +411,7 @@ async def test_after_stop_nothing_new_is_sent():
 async def test_what_is_told_of_a_sink():
     refused, peer = OSError("refused"), FakeConnection(pongs=False)
     made = Delivery(FakeSource(3), refused, peer, batch_events=2, backoff=0.0)
-    assert made.told.state == "connecting"
+    assert made.told.state == "standby"
     assert made.told.lag_events == 3
     async with made.under_way() as delivery:
         await delivery.until(lambda: len(peer.events) == 3)
@@ -420,3 +425,149 @@ async def test_what_is_told_of_a_sink():
         assert told.reconnects == 0
         assert delivery.observer.connections == 1
         assert delivery.observer.sent_events == 3
+
+
+# Poison.
+
+
+async def test_an_event_that_breaks_every_connection_is_buried_and_the_rest_arrive():
+    peers = [FakeConnection(breaks_on=7) for _ in range(40)]
+    made = Delivery(FakeSource(20), *peers, batch_events=16, window_batches=4)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 20)
+        assert sorted(first_seen(peers)) == [n for n in range(1, 21) if n != 7]
+        assert list(delivery.source.dead) == [7]
+        assert "reset by peer" in delivery.source.dead[7]
+        assert delivery.observer.buried_events == 1
+        (skipped,) = [each.skipped for each in delivery.source.deliveries if each.skipped]
+        assert skipped == {"dead": (7,)}
+
+
+async def test_a_peer_that_breaks_on_everything_condemns_nothing():
+    peers = [_saying(None) for _ in range(30)]
+    good = FakeConnection()
+    async with Delivery(FakeSource(3), *peers, good).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 3)
+        assert delivery.source.dead == {}
+
+
+async def test_an_event_that_can_never_be_carried_is_buried_at_once():
+    peer = FakeConnection(unsendable=3)
+    async with Delivery(FakeSource(5), peer).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 5)
+        assert peer.events == [1, 2, 4, 5]
+        assert delivery.source.dead == {3: "too large"}
+        assert delivery.transport.attempts == 1
+
+
+async def test_a_dead_letter_that_is_recalled_is_sent_again_and_then_forgotten():
+    peer = FakeConnection()
+    source = FakeSource(5, cursors={"tak": 5})
+    source.dead = {2: "poison"}
+    async with Delivery(source, peer, keepalive_seconds=600).under_way() as delivery:
+        await delivery.until(lambda: delivery.told.state == "connected")
+        source.recalls = [2, 99]  # the second is too old to be kept
+        delivery.courier.nudge()
+        await delivery.until(lambda: not source.recalls)
+        assert peer.events == [2]
+        assert source.dead == {}
+        assert delivery.cursor == 5
+
+
+# Operators and other processes.
+
+
+async def test_paused_it_sends_nothing_and_goes_on_where_it_was():
+    first, second = FakeConnection(), FakeConnection()
+    async with Delivery(FakeSource(2), first, second).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 2)
+        delivery.courier.pause()
+        await delivery.until(lambda: delivery.told.state == "paused")
+        assert first.closed
+        delivery.source.add(2)
+        await settle()
+        assert delivery.transport.attempts == 1
+        delivery.courier.resume()
+        await delivery.until(lambda: delivery.cursor == 4)
+        assert second.events == [3, 4]
+
+
+async def test_while_another_process_holds_the_sink_it_waits_and_then_goes_on_from_there():
+    peer = FakeConnection()
+    source = FakeSource(4)
+    source.others = True
+    async with Delivery(source, peer).under_way() as delivery:
+        await delivery.until(lambda: delivery.told.state == "standby")
+        await settle()
+        assert delivery.transport.attempts == 0
+        source.cursors["tak"] = 3  # the other has delivered so much
+        source.others = False
+        await delivery.until(lambda: delivery.cursor == 4)
+        assert peer.events == [4]
+
+
+async def test_a_hold_that_is_lost_ends_the_connection_and_is_taken_again():
+    first, second = FakeConnection(), FakeConnection()
+    async with Delivery(FakeSource(1), first, second).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 1)
+        delivery.source.holds[0].lost = True
+        await delivery.until(lambda: len(delivery.source.holds) == 2)
+        assert first.closed
+        assert delivery.source.holds[0].released
+        delivery.source.add(1)
+        await delivery.until(lambda: delivery.cursor == 2)
+        assert second.events == [2]
+
+
+async def test_after_many_failures_it_rests():
+    made = Delivery(FakeSource(1), breaker=Breaker(failures=3, seconds=600))
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.told.state == "broken")
+        assert delivery.transport.attempts == 3
+        await delivery.stopped()
+
+
+# A peer that may never pong.
+
+
+async def test_auto_trusts_a_peer_that_has_never_ponged():
+    peer = FakeConnection(pongs=False)
+    made = Delivery(FakeSource(3), peer, acknowledge="auto", pong_seconds=0.05)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 3)
+        assert delivery.told.acknowledges is False
+        assert delivery.transport.attempts == 1
+        assert [each.acknowledged for each in delivery.source.deliveries] == [False]
+
+
+async def test_auto_holds_a_peer_to_the_pongs_that_it_once_gave():
+    source = FakeSource(1)
+    source.ponged = True
+    peers = [FakeConnection(pongs=False) for _ in range(3)]
+    made = Delivery(source, *peers, acknowledge="auto", pong_seconds=0.03)
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.transport.attempts >= 3)
+        assert delivery.cursor == 0
+
+
+async def test_pongs_that_come_when_nobody_waits_for_them_any_more_settle_nothing():
+    """Given up for one that never pongs, it pongs late: to pings before, not to the one after."""
+    peer, again = FakeConnection(pongs=False), FakeConnection()
+    made = Delivery(
+        FakeSource(2), peer, again, acknowledge="auto", batch_events=1, pong_seconds=0.6,
+        keepalive_seconds=600,
+    )  # fmt: skip
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 2)
+        given_up = peer.pings
+        peer.say(PONG)
+        await settle()
+        assert delivery.told.acknowledges is True
+        delivery.source.add(1)
+        await delivery.until(lambda: peer.events == [1, 2, 3])
+        for _ in range(given_up - 1):
+            peer.say(PONG)
+        await settle()
+        assert delivery.courier.cursor == 2
+        peer.say(PONG)
+        await delivery.until(lambda: delivery.cursor == 3)

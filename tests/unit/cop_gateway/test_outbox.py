@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from cop_gateway.outbox.errors import OutboxError, StoreFailedError, StoreUnusableError
-from cop_gateway.outbox.migrations import STEPS
-from cop_gateway.outbox.record import EventRecord, FrameKey, FrameRecord, UnplacedRecord
+from cop_gateway.outbox.history_tables import Query
+from cop_gateway.outbox.migrations import SQLITE_STEPS
+from cop_gateway.outbox.record import Delivery, EventRecord, FrameKey, FrameRecord, UnplacedRecord
 from cop_gateway.outbox.sqlite import SqliteOutbox
 from sightline.messages import Detection, Pixel, decode
 
@@ -51,6 +52,10 @@ def frame(name: str, *events: EventRecord, camera: str = "c-1", unplaced=()) -> 
     )
 
 
+def up_to(last: int) -> Delivery:
+    return Delivery(first=1, last=last, sent_at=NOW, settled_at=NOW, acknowledged=True)
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "gateway.db"
@@ -70,7 +75,7 @@ def xmls(outbox: SqliteOutbox, after: int = 0) -> list[str]:
 def test_an_empty_outbox(outbox):
     assert outbox.head() == 0
     assert outbox.after(0, 10) == []
-    assert outbox.events() == []
+    assert outbox.events(Query()) == []
     assert outbox.receipts([FrameKey("c-1", "1")]) == {}
 
 
@@ -139,7 +144,7 @@ def test_what_could_not_be_placed_is_kept_with_its_reason(outbox, path):
 
 def test_a_commit_is_on_the_disk_when_it_returns(outbox):
     """WAL with synchronous FULL: SQLite then syncs the log at every commit."""
-    writer = outbox._writer
+    writer = outbox._file._writer
     assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert writer.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -154,24 +159,24 @@ def test_another_reader_of_the_file_sees_what_was_committed_at_once(outbox, path
 
 def test_a_new_sink_begins_at_the_head_and_stays_there(outbox):
     outbox.commit([frame("1", event("a"), event("b"))], NOW)
-    assert outbox.cursor("tak") == 2
+    assert outbox.account("tak").cursor == 2
     outbox.commit([frame("2", event("c"))], NOW)
-    assert outbox.cursor("tak") == 2
-    assert outbox.cursor("later") == 3
+    assert outbox.account("tak").cursor == 2
+    assert outbox.account("later").cursor == 3
 
 
 def test_a_cursor_moves_forward_only_and_only_its_own(outbox):
     outbox.commit([frame("1", *(event(uid) for uid in "abcde"))], NOW)
     outbox.commit([frame("2", *(event(uid) for uid in "fghij"))], NOW)
     for sink in ("tak", "other"):
-        outbox.cursor(sink)
+        outbox.account(sink)
     outbox.commit([frame("3", *(event(uid) for uid in "klmno"))], NOW)
-    outbox.move_cursor("tak", 14)
-    outbox.move_cursor("tak", 12)
-    assert outbox.cursor("tak") == 14
-    assert outbox.cursor("other") == 10
-    outbox.move_cursor("tak", 15)
-    assert outbox.cursor("tak") == 15
+    outbox.settle("tak", [up_to(14)])
+    outbox.settle("tak", [up_to(12)])
+    assert outbox.account("tak").cursor == 14
+    assert outbox.account("other").cursor == 10
+    outbox.settle("tak", [up_to(15)])
+    assert outbox.account("tak").cursor == 15
 
 
 # History.
@@ -182,7 +187,7 @@ def test_the_history_is_newest_first_and_holds_sightings_alone(outbox):
         [frame("1", event("a"), event("cam", kind="platform"), event("spi", kind="interest"))], NOW
     )
     outbox.commit([frame("2", event("b"))], NOW)
-    assert [each.uid for each in outbox.events()] == ["b", "a"]
+    assert [each.uid for each in outbox.events(Query())] == ["b", "a"]
     # To the sinks, everything goes.
     assert len(outbox.after(0, 10)) == 4
 
@@ -193,7 +198,7 @@ def test_an_event_of_the_history_is_what_was_committed(outbox):
         "a", index=3, course=271.5, speed_mps=12.25, captured_at=NOW.astimezone(east), ce90_m=45.0
     )
     outbox.commit([frame("1", made)], NOW)
-    (got,) = outbox.events()
+    (got,) = outbox.events(Query())
     for name in ("uid", "cot_type", "class_name", "confidence", "index", "captured_at", "stale_at",
                  "ce90_m", "le90_m", "course", "speed_mps"):  # fmt: skip
         assert getattr(got, name) == getattr(made, name), name
@@ -208,12 +213,12 @@ def test_an_event_of_the_history_is_what_was_committed(outbox):
 def test_pages_filters_and_limits(outbox):
     for n in range(6):
         outbox.commit([frame(str(n), event("even" if n % 2 == 0 else "odd"))], NOW)
-    assert [each.sequence for each in outbox.events(limit=2)] == [6, 5]
-    assert [each.sequence for each in outbox.events(before=5, limit=2)] == [4, 3]
-    assert [each.sequence for each in outbox.events(since=3)] == [4, 5, 6]
-    assert [each.sequence for each in outbox.events(since=3, limit=2)] == [4, 5]
-    assert [each.frame_id for each in outbox.events(uid="odd")] == ["5", "3", "1"]
-    assert outbox.events(uid="' OR 1=1 --") == []
+    assert [each.sequence for each in outbox.events(Query(limit=2))] == [6, 5]
+    assert [each.sequence for each in outbox.events(Query(before=5, limit=2))] == [4, 3]
+    assert [each.sequence for each in outbox.events(Query(since=3))] == [4, 5, 6]
+    assert [each.sequence for each in outbox.events(Query(since=3, limit=2))] == [4, 5]
+    assert [each.frame_id for each in outbox.events(Query(uid="odd"))] == ["5", "3", "1"]
+    assert outbox.events(Query(uid="' OR 1=1 --")) == []
 
 
 def test_a_frames_cot_is_that_of_its_detections_in_their_order(outbox):
@@ -227,7 +232,7 @@ def test_a_frames_cot_is_that_of_its_detections_in_their_order(outbox):
 def test_any_text_comes_back_as_it_was(outbox, text):
     outbox.commit([frame("1", event("a", class_name=text, xml=text))], NOW)
     assert outbox.after(0, 1)[0].xml == text
-    assert outbox.events()[0].class_name == text
+    assert outbox.events(Query())[0].class_name == text
 
 
 @pytest.mark.parametrize(
@@ -240,7 +245,7 @@ def test_any_text_comes_back_as_it_was(outbox, text):
 )
 def test_times_are_exact_to_the_microsecond(outbox, moment):
     outbox.commit([frame("1", event("a", captured_at=moment))], moment)
-    (got,) = outbox.events()
+    (got,) = outbox.events(Query())
     assert got.captured_at == got.committed_at == moment
 
 
@@ -249,16 +254,16 @@ def test_times_are_exact_to_the_microsecond(outbox, moment):
 
 def test_opened_again_everything_is_still_there(path):
     first = SqliteOutbox(path)
-    first.cursor("tak")
+    first.account("tak")
     first.commit([frame("1", event("a"), event("b"), unplaced=[_unplaced(2)])], NOW)
-    first.move_cursor("tak", 1)
-    history, going_out = first.events(), first.after(0, 10)
+    first.settle("tak", [up_to(1)])
+    history, going_out = first.events(Query()), first.after(0, 10)
     first.close()
     second = SqliteOutbox(path)
-    assert second.events() == history
+    assert second.events(Query()) == history
     assert second.after(0, 10) == going_out
     assert second.head() == 2
-    assert second.cursor("tak") == 1
+    assert second.account("tak").cursor == 1
     assert FrameKey("c-1", "1") in second.receipts([FrameKey("c-1", "1")])
     assert second.commit([frame("2", event("c"))], NOW) == 3
     second.close()
@@ -302,7 +307,7 @@ def unusable(path) -> str:
 
 def test_a_newer_schema_is_refused_in_one_sentence_and_left_as_it_is(path):
     SqliteOutbox(path).close()
-    newer = len(STEPS) + 1
+    newer = len(SQLITE_STEPS) + 1
     with sqlite3.connect(path) as other:
         other.execute(f"PRAGMA user_version = {newer}")
     sentence = unusable(path)
@@ -319,7 +324,7 @@ def test_a_refusal_does_not_keep_the_file(path):
     with pytest.raises(StoreUnusableError, match="schema 99") as refusal:
         SqliteOutbox(path)
     with sqlite3.connect(path) as other:
-        other.execute(f"PRAGMA user_version = {len(STEPS)}")
+        other.execute(f"PRAGMA user_version = {len(SQLITE_STEPS)}")
     SqliteOutbox(path).close()
     assert refusal.value
 
@@ -358,6 +363,10 @@ def test_a_folder_in_the_way_or_missing_is_named(tmp_path):
 def test_a_closed_store_says_that_it_failed(path):
     closed = SqliteOutbox(path)
     closed.close()
-    for call in (closed.head, closed.events, lambda: closed.commit([frame("1")], NOW)):
+    for call in (
+        closed.head,
+        lambda: closed.events(Query()),
+        lambda: closed.commit([frame("1")], NOW),
+    ):
         with pytest.raises(StoreFailedError):
             call()

@@ -13,6 +13,7 @@ import pytest
 
 from cop_gateway.cot import Catalogue
 from cop_gateway.geolocation import Limits, undulation
+from cop_gateway.outbox.history_tables import Query
 from cop_gateway.outbox.sqlite import SqliteOutbox
 from cop_gateway.pipeline import CameraSite, Doctrine, Ground, Picture, World, advance
 from cop_gateway.pipeline.recovery import recovered
@@ -260,7 +261,7 @@ def test_objects_keep_their_uids_over_a_restart(outbox):
     for n in range(20):
         picture, records = advance(picture, [moving(n, seconds=n * 0.2)], WORLD)
         outbox.commit(records, NOW)
-    again = Picture(tracks=recovered(outbox.events(limit=5_000), WORLD.rules))
+    again = Picture(tracks=recovered(outbox.events(Query(limit=5_000)), WORLD.rules))
     _, (before,) = advance(picture, [moving(20, seconds=4.0)], WORLD)
     _, (after,) = advance(again, [moving(20, seconds=4.0)], WORLD)
     assert uids(after) == uids(before)
@@ -272,11 +273,11 @@ def test_what_is_recovered_is_each_objects_newest_sighting(outbox):
     for n in range(20):
         picture, records = advance(picture, [moving(n, seconds=n * 0.2)], WORLD)
         outbox.commit(records, NOW)
-    tracks = recovered(outbox.events(limit=5_000), WORLD.rules)
+    tracks = recovered(outbox.events(Query(limit=5_000)), WORLD.rules)
     assert sorted(tracks.uid) == sorted(picture.tracks.uid)
     mine = {uid: i for i, uid in enumerate(picture.tracks.uid)}
     for i, uid in enumerate(tracks.uid):
-        (newest, *_) = outbox.events(uid=uid)
+        (newest, *_) = outbox.events(Query(uid=uid))
         assert tracks.seconds[i] == newest.captured_at.timestamp()
         assert tracks.latitude[i] == newest.position.latitude
         assert tracks.longitude[i] == newest.position.longitude
@@ -290,13 +291,13 @@ def test_what_is_recovered_is_each_objects_newest_sighting(outbox):
         # As far as is known, not surer of itself than it was.
         assert tracks.seconds[i] == picture.tracks.seconds[mine[uid]]
         assert np.linalg.eigvalsh(tracks.covariance[i]).min() > 0
-    assert any(each.speed_mps is not None for each in outbox.events())
+    assert any(each.speed_mps is not None for each in outbox.events(Query()))
 
 
 def test_an_object_that_was_gone_for_too_long_is_a_new_one_after_a_restart_too(outbox):
     _, (first,) = advance(Picture(), [moving(0, seconds=0.0)], WORLD)
     outbox.commit([first], NOW)
-    tracks = recovered(outbox.events(), WORLD.rules)
+    tracks = recovered(outbox.events(Query()), WORLD.rules)
     late = moving(1, seconds=WORLD.rules.timeout_seconds + 5)
     _, (after,) = advance(Picture(tracks=tracks), [late], WORLD)
     assert not set(uids(after)) & set(uids(first))
