@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from cop_gateway.web.detections import DetectionsCall
+from serving.duplex import DuplexResponse
 from serving.problems import HttpProblem, document, of_message_error
 from sightline.messages import MessageError, encode
 
@@ -46,7 +47,7 @@ class BatchCall:
                 field="Content-Type",
                 limit=_MEDIA_TYPE,
             )
-        return StreamingResponse(self._answers(request), media_type=_MEDIA_TYPE)
+        return DuplexResponse(self._answers(request), media_type=_MEDIA_TYPE)
 
     async def _answers(self, request: Request) -> AsyncIterator[bytes]:
         waiting: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_UNDER_WAY)
