@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ import numpy as np
 from starlette.applications import Starlette
 
 from cop_gateway.cot import Catalogue, CatalogueError
-from cop_gateway.delivery import Bulletin, Courier
+from cop_gateway.delivery import Bulletin, Courier, DeliveryError
+from cop_gateway.delivery.tls import TlsTransport
 from cop_gateway.errors import SettingsError
 from cop_gateway.geolocation import Limits
 from cop_gateway.geolocation.accuracy import ce90
@@ -52,6 +54,7 @@ ACCESS: guard.Rules = {
 """Which role each call takes, where it is not `read` to look and `operate` to change."""
 _RECOVERED_EVENTS = 5_000
 _FOLLOW_SECONDS = 0.1
+_RENEW_SECONDS = 3_600.0
 
 _log = logs.get("cop_gateway.app")
 
@@ -157,7 +160,12 @@ def build(
     )
     observer.watch_intake(lambda: committer.waiting)
     for courier in couriers:
-        observer.watch_sink(courier.name, courier.lag)
+        observer.watch_sink(
+            courier.name,
+            lag=courier.lag,
+            state=functools.partial(getattr, courier, "state"),
+            expires_at=functools.partial(getattr, courier.transport, "expires_at"),
+        )
     readiness.add("intake", lambda: None if committer.has_room else "too many frames wait")
 
     detections = DetectionsCall(
@@ -179,6 +187,11 @@ def build(
         await asyncio.to_thread(ce90, np.eye(2))
         committer.start()
         watching = [asyncio.create_task(keychain.watch())]
+        watching += [
+            asyncio.create_task(_renew(courier.transport))
+            for courier in couriers
+            if isinstance(courier.transport, TlsTransport)
+        ]
         if settings.shares_database:
             watching.append(asyncio.create_task(_follow(store, bulletin)))
         deliveries = [
@@ -213,6 +226,16 @@ def build(
         lifespan=lifespan,
         guard=guard.Guard(keychain, ACCESS),
     )
+
+
+async def _renew(transport: TlsTransport) -> None:
+    """A connection may stand for months; its certificate must be renewed before it ends."""
+    while True:
+        try:
+            await transport.refresh()
+        except (DeliveryError, OSError) as error:
+            _log.warning("certificate_not_read", target=transport.target, error=str(error))
+        await asyncio.sleep(_RENEW_SECONDS)
 
 
 async def _follow(store: Outbox, bulletin: Bulletin) -> None:

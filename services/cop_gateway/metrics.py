@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -87,6 +88,24 @@ class GatewayMetrics:
             ["sink"],
             registry=registry,
         )
+        self._connected = Gauge(
+            "sightline_gateway_sink_connected",
+            "1 while the connection to the sink stands.",
+            ["sink"],
+            registry=registry,
+        )
+        self._held = Gauge(
+            "sightline_gateway_sink_held",
+            "1 in the process that delivers to the sink.",
+            ["sink"],
+            registry=registry,
+        )
+        self._expiry = Gauge(
+            "sightline_gateway_sink_certificate_expiry_timestamp_seconds",
+            "When our certificate for the sink ends; NaN where there is none.",
+            ["sink"],
+            registry=registry,
+        )
         self._waiting = Gauge(
             "sightline_gateway_intake_waiting_frames",
             "Frames that wait for their commit.",
@@ -127,6 +146,18 @@ class GatewayMetrics:
         """Read the queue's length whenever someone scrapes."""
         self._waiting.set_function(waiting)
 
-    def watch_sink(self, sink: str, lag: Callable[[], int]) -> None:
-        """Read a sink's lag whenever someone scrapes."""
+    def watch_sink(
+        self,
+        sink: str,
+        *,
+        lag: Callable[[], int],
+        state: Callable[[], str],
+        expires_at: Callable[[], datetime | None],
+    ) -> None:
+        """Read a sink's lag, state and certificate whenever someone scrapes."""
         self._lag.labels(sink).set_function(lag)
+        self._connected.labels(sink).set_function(lambda: state() == "connected")
+        self._held.labels(sink).set_function(lambda: state() not in ("standby", "paused"))
+        self._expiry.labels(sink).set_function(
+            lambda: moment.timestamp() if (moment := expires_at()) else float("nan")
+        )

@@ -56,13 +56,44 @@ class TransformSettings(_Section, frozen=True, kw_only=True):
     """Goes before each callsign."""
 
 
+class TlsSettings(_Section, frozen=True, kw_only=True):
+    """Certificates of a tls:// sink: [sinks.tls]. Files are read again when they change."""
+
+    certificate: str | None = None
+    """Our certificate with its chain: PEM, or PKCS#12 with the key in it."""
+    key: str | None = None
+    """The key, where it is not in that file."""
+    password_file: str | None = None
+    """File with the password of the key or of the PKCS#12."""
+    ca: str | None = None
+    """Whom to trust: PEM, DER or a PKCS#12 truststore; else the CA beside our certificate."""
+    ca_password_file: str | None = None
+    """File with the truststore's password."""
+    package: str | None = None
+    """TAK connection data package (.zip): host, port and certificates; `url` may then be empty."""
+    enrol_user: str | None = None
+    """Enrol for a certificate as this user, with the CA above and the password below."""
+    enrol_password_file: str | None = None
+    """File with that user's password."""
+    enrol_port: Annotated[int, Meta(ge=1, le=65_535)] = 8446
+    """Where the server enrols."""
+    state_folder: str | None = None
+    """Where an enrolled certificate is kept, with its key."""
+    server_name: str | None = None
+    """What the server's certificate must name, where that is not the host of `url`."""
+    verify_hostname: bool = True
+    """Off: any certificate from the CA is taken, whatever it names."""
+
+
 class SinkSettings(_Section, frozen=True, kw_only=True):
     """One TAK server or mesh: [[sinks]]."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
     """Names its cursor in the database: a sink with a new name begins at the newest event."""
-    url: str
-    """tcp://host:port, or udp://host:port for datagrams (multicast as well)."""
+    url: str = ""
+    """tcp://host:port; tls://host:port; or udp://host:port for datagrams (multicast as well)."""
+    tls: TlsSettings = msgspec.field(default_factory=TlsSettings)
+    """Certificates of a tls:// sink: a table."""
     acknowledge: Literal["ping", "send", "auto"] = "ping"
     """What moves the cursor: the pong, sending alone (a weaker promise), or auto: the pong, unless
     the peer has never answered a ping."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from cop_gateway.certificates import package_address, source_of
 from cop_gateway.delivery import Backoff, SinkAddressError
 from cop_gateway.delivery.mesh import MeshTransport
 from cop_gateway.delivery.policy import Breaker, Pace, Policy
@@ -12,6 +13,7 @@ from cop_gateway.delivery.ports import Transport
 from cop_gateway.delivery.presence import presence
 from cop_gateway.delivery.selection import Area, Filter
 from cop_gateway.delivery.tcp import TcpTransport
+from cop_gateway.delivery.tls import TlsTransport
 from cop_gateway.delivery.transform import Transform
 from cop_gateway.settings import Settings, SinkSettings
 
@@ -95,14 +97,31 @@ def _udp(sink: SinkSettings, parts: SplitResult, settings: Settings) -> Transpor
     )
 
 
+def _tls(sink: SinkSettings, parts: SplitResult, settings: Settings) -> Transport:
+    host, port = _host_and_port(sink, parts)
+    return TlsTransport(
+        host=host,
+        port=port,
+        source=source_of(sink, host, settings.identity),
+        verify_hostname=sink.tls.verify_hostname,
+        server_name=sink.tls.server_name,
+        upgrade=sink.protocol in ("auto", "protobuf"),
+        identity=settings.identity,
+    )
+
+
 WAYS: Mapping[str, Callable[[SinkSettings, SplitResult, Settings], Transport]] = {
     "tcp": _tcp,
+    "tls": _tls,
+    "ssl": _tls,
     "udp": _udp,
 }
 """Every kind of sink: the scheme of its address, and what makes the way to it."""
 
 
 def _parts(sink: SinkSettings) -> SplitResult:
+    if not sink.url and sink.tls.package is not None:
+        return package_address(sink)
     try:
         parts = urlsplit(sink.url)
         _ = parts.port

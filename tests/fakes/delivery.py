@@ -205,6 +205,7 @@ class FakeTransport:
         self.attempts = 0
 
     target = "tcp://tak.example:8087"
+    expires_at = None
 
     async def open(self) -> FakeConnection:
         self.attempts += 1

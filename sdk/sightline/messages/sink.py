@@ -34,6 +34,8 @@ class SinkState(Answer, frozen=True, kw_only=True):
     reconnects: int
     dead_letters: int = 0
     """Events that this sink cannot take, kept for somebody to look at."""
+    certificate_expires_at: datetime | None = None
+    """When our own certificate ends."""
     last_error: str | None = None
 
 

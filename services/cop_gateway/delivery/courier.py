@@ -94,6 +94,7 @@ class Courier:
             acknowledged=standing.acknowledged,
             reconnects=max(0, self._connections - 1),
             dead_letters=dead_letters,
+            certificate_expires_at=self.transport.expires_at,
             last_error=standing.last_error,
         )
 

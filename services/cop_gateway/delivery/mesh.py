@@ -49,6 +49,11 @@ class MeshTransport:
         """The address, for people."""
         return f"udp://{authority(self._host, self._port)}"
 
+    @property
+    def expires_at(self) -> None:
+        """There is no certificate."""
+        return
+
     async def open(self) -> MeshConnection:
         """Make the socket. Raises OSError for a name or an interface that is not there."""
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from cop_gateway.outbox.record import Account, Delivery, Dispatch
@@ -83,6 +84,10 @@ class Transport(Protocol):
     @property
     def target(self) -> str:
         """The address, for people."""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When our certificate ends; None where there is none, or none yet."""
 
     async def open(self) -> Connection:
         """Connect. Raises OSError or DeliveryError."""

@@ -8,8 +8,6 @@ from cop_gateway.delivery.stream import StreamConnection
 
 CONNECT_SECONDS = 10.0
 
-TcpConnection = StreamConnection
-
 
 class TcpTransport:
     """Opens TCP connections; with `upgrade`, protocol buffers are spoken where they are offered."""
@@ -26,6 +24,11 @@ class TcpTransport:
     def target(self) -> str:
         """The address, for people."""
         return f"tcp://{authority(self._host, self._port)}"
+
+    @property
+    def expires_at(self) -> None:
+        """There is no certificate."""
+        return
 
     async def open(self) -> StreamConnection:
         """Connect within ten seconds, or raise OSError (TimeoutError is one)."""

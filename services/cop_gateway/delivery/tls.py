@@ -12,7 +12,7 @@ from typing import SupportsIndex
 from cop_gateway.delivery.credentials import Credentials, CredentialSource
 from cop_gateway.delivery.errors import SinkLostError
 from cop_gateway.delivery.handshake import failure
-from cop_gateway.delivery.tcp import TcpConnection
+from cop_gateway.delivery.stream import StreamConnection
 
 _CONNECT_SECONDS = 10.0
 # In TLS 1.3 our handshake is over before the server has looked at our certificate (RFC 8446,
@@ -38,15 +38,19 @@ class TlsTransport:
         source: CredentialSource,
         verify_hostname: bool = True,
         server_name: str | None = None,
+        upgrade: bool = False,
+        identity: str = "sightline",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`server_name` is what the server's certificate must name, where that is not `host`.
 
-        `verify_hostname` off takes any certificate from the CA, whatever it names.
+        `verify_hostname` off takes any certificate from the CA, whatever it names. With `upgrade`,
+        protocol buffers are spoken where they are offered, to one who is called `identity`.
         """
         self._host, self._port, self._source = host, port, source
         self._verify_hostname = verify_hostname
         self._server_name = server_name or host
+        self._upgrade, self._identity = upgrade, identity
         self._clock = clock
         self._credentials: Credentials | None = None
 
@@ -66,9 +70,14 @@ class TlsTransport:
         """Whom the client certificate of the newest connection names."""
         return self._credentials.subject if self._credentials else None
 
-    async def open(self) -> TcpConnection:
+    async def open(self) -> StreamConnection:
         """Connect within ten seconds; raises OSError, TlsError or CredentialsError."""
-        return TcpConnection(*await self.streams())
+        reader, writer = await self.streams()
+        return StreamConnection(reader, writer, upgrade=self._upgrade, identity=self._identity)
+
+    async def refresh(self) -> None:
+        """Look at the credentials between connections: those that run out are renewed in time."""
+        self._credentials = await asyncio.to_thread(self._source.current)
 
     async def streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The two ends of a new connection, for whoever speaks something else than CoT XML."""
