@@ -105,6 +105,9 @@ class Gateway:
             raise GatewayUnavailableError(
                 f"the gateway cannot be reached ({type(error).__name__})"
             ) from error
+        except httpx.DecodingError as error:
+            self._outcome("failed")
+            raise GatewayError("the gateway's answer is not in the encoding it names") from error
         return self._read(answer)
 
     def _read(self, answer: httpx.Response) -> Receipt:

@@ -47,7 +47,7 @@ class Lanes:
 
     def refusal(self) -> str | None:
         """Why no further image would be taken now: a check of readiness."""
-        if self.waiting >= self.queue_limit:
+        if self._outstanding >= self.count + self.queue_limit:
             return f"all {self.queue_limit} places of the queue are taken"
         return None
 
@@ -57,11 +57,9 @@ class Lanes:
         `deadline` is the event loop's time. Cancelling drops the work if it has not begun.
         """
         loop = asyncio.get_running_loop()
-        if self._outstanding >= self.count + self.queue_limit:
-            raise QueueFullError(
-                f"all {self.queue_limit} places of the queue are taken",
-                retry_seconds=self.retry_seconds(),
-            )
+        refusal = self.refusal()
+        if refusal is not None:
+            raise QueueFullError(refusal, retry_seconds=self.retry_seconds())
         submitted = time.perf_counter()
         self._outstanding += 1
         job = self._threads.submit(self._timed, work)

@@ -88,6 +88,10 @@ def load(
     mismatch = chosen.mismatch([output.shape for output in outputs], labels=len(names))
     if mismatch is not None:
         raise ModelError(f"{path}: {mismatch}")
+    if outputs[0].type not in _DTYPES:
+        raise ModelError(
+            f"{path}: expected an output of float32 or float16, found {outputs[0].type}"
+        )
     model = Model(
         info=ModelInfo(
             name=path.stem,

@@ -35,6 +35,8 @@ def parse(body: bytes, content_type: str) -> Form:
         raise FormError("has no boundary of 1..70 characters", field="Content-Type")
     parts: dict[str, bytes] = {}
     for name, content in _parts(body, b"--" + boundary):
+        if not name:
+            raise FormError("has a part without a name", field="body")
         if name not in ("image", "frame"):
             raise FormError("is not a part of this form (known: image, frame)", field=name)
         if name in parts:
@@ -58,9 +60,9 @@ def _parts(body: bytes, delimiter: bytes) -> list[tuple[str, bytes]]:
     while not body.startswith(b"--", at):
         head_from = body.find(b"\r\n", at) + 2
         head_to = body.find(b"\r\n\r\n", at, at + _MAX_HEAD)
-        end = body.find(separator, max(head_to + 2, at))
-        if head_from < 2 or head_to < 0 or end < 0:
-            raise FormError("is a form that ends too early", field="body")
+        end = body.find(separator, at)
+        if head_to < 0 or end < head_to + 2:
+            raise FormError("is a form, or has a part, that ends too early", field="body")
         found.append((_name(body[head_from:head_to]), body[head_to + 4 : end]))
         if len(found) > _MAX_PARTS:
             raise FormError(f"is a form of more than {_MAX_PARTS} parts", field="body")

@@ -13,13 +13,14 @@ from detection.errors import ModelError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH = 32
+_MAX_FIELD_NUMBER = (1 << 29) - 1
 _EXTERNAL = 1
 
 # Which fields of which message hold further messages in which tensors can be (onnx.proto3).
 _INSIDE: dict[str, dict[int, str]] = {
     "model": {7: "graph", 25: "function"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node"},
+    "function": {7: "node", 11: "attribute"},
     "node": {5: "attribute"},
     "attribute": {
         5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse",
@@ -107,7 +108,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while at < end:
         key, at = _varint(message, at)
         number, wire = key >> 3, key & 7
-        if number == 0:
+        # Readers cut a key to 32 bits, so that a larger number would be another field to them.
+        if not 0 < number <= _MAX_FIELD_NUMBER:
             raise _NotWhole("it has a field without a number")
         if wire == _VARINT:
             value, at = _varint(message, at)
