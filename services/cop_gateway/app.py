@@ -32,6 +32,8 @@ from cop_gateway.pipeline.recovery import recovered
 from cop_gateway.settings import Settings
 from cop_gateway.sinks import policy_of, transport_of
 from cop_gateway.tracking import Rules
+from cop_gateway.upkeep import Limits as StoreLimits
+from cop_gateway.upkeep import Upkeep
 from cop_gateway.web import page
 from cop_gateway.web.batch import BatchCall
 from cop_gateway.web.detections import DetectionsCall
@@ -52,7 +54,7 @@ ACCESS: guard.Rules = {
     ("POST", "/v1/detections/batch"): "detect",
 }
 """Which role each call takes, where it is not `read` to look and `operate` to change."""
-_RECOVERED_EVENTS = 5_000
+_RECOVERED_EVENTS = 100_000
 _FOLLOW_SECONDS = 0.1
 _RENEW_SECONDS = 3_600.0
 
@@ -108,7 +110,8 @@ def _catalogue(settings: Settings) -> Catalogue:
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"classes_file: {settings.classes_file}: {error}") from error
     try:
-        return Catalogue.load(override, fallback_type=settings.unknown_class_type)
+        fallback = settings.unknown_class_type
+        return Catalogue.load(override, fallback_type=None if fallback == "refuse" else fallback)
     except CatalogueError as error:
         raise SettingsError(f"classes_file or unknown_class_type: {error}") from error
 
@@ -148,7 +151,11 @@ def build(
         )
         for policy, transport in sinks
     ]
-    tracks = recovered(store.events(Query(limit=_RECOVERED_EVENTS)), unchanging.rules)
+    # Whatever is older belongs to tracks that are over.
+    living = clock() - timedelta(seconds=settings.track_timeout_seconds)
+    tracks = recovered(
+        store.events(Query(captured_from=living, limit=_RECOVERED_EVENTS)), unchanging.rules
+    )
     committer = Committer(
         store=store,
         world=unchanging,
@@ -166,6 +173,18 @@ def build(
             state=functools.partial(getattr, courier, "state"),
             expires_at=functools.partial(getattr, courier.transport, "expires_at"),
         )
+    upkeep = Upkeep(
+        store,
+        limits=StoreLimits(
+            max_age=_days(settings.retention_days),
+            max_bytes=_bytes(settings.max_store_megabytes),
+            min_free_bytes=_bytes(settings.min_free_megabytes) or 0,
+        ),
+        sinks=[courier.name for courier in couriers],
+        clock=clock,
+    )
+    observer.watch_store(lambda: upkeep.space)
+    readiness.add("storage", upkeep.refusal)
     readiness.add("intake", lambda: None if committer.has_room else "too many frames wait")
 
     detections = DetectionsCall(
@@ -179,6 +198,7 @@ def build(
         ),
         clock=clock,
         max_body_bytes=settings.max_body_bytes,
+        no_room=upkeep.refusal,
     )
 
     @contextlib.asynccontextmanager
@@ -186,7 +206,11 @@ def build(
         # The first quantile would otherwise be tabulated while a frame waits.
         await asyncio.to_thread(ce90, np.eye(2))
         committer.start()
-        watching = [asyncio.create_task(keychain.watch())]
+        await upkeep.look()
+        watching = [
+            asyncio.create_task(keychain.watch()),
+            asyncio.create_task(upkeep.run(), name="upkeep"),
+        ]
         watching += [
             asyncio.create_task(_renew(courier.transport))
             for courier in couriers
@@ -226,6 +250,14 @@ def build(
         lifespan=lifespan,
         guard=guard.Guard(keychain, ACCESS),
     )
+
+
+def _days(days: float | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)
+
+
+def _bytes(megabytes: float | None) -> int | None:
+    return None if megabytes is None else int(megabytes * 1_000_000)
 
 
 async def _renew(transport: TlsTransport) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from cop_gateway.outbox.record import FrameRecord
+from cop_gateway.outbox.record import FrameRecord, Space
 from telemetry.metrics import STAGE_BUCKETS, Metrics
 
 _GROUP_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -106,6 +107,14 @@ class GatewayMetrics:
             ["sink"],
             registry=registry,
         )
+        self._store = Gauge(
+            "sightline_gateway_store_bytes", "What the store takes.", registry=registry
+        )
+        self._disk = Gauge(
+            "sightline_gateway_disk_free_bytes",
+            "What is left where the store lies; NaN where nobody knows.",
+            registry=registry,
+        )
         self._waiting = Gauge(
             "sightline_gateway_intake_waiting_frames",
             "Frames that wait for their commit.",
@@ -142,6 +151,11 @@ class GatewayMetrics:
         """A connection is up."""
         self._connects.labels(sink).inc()
 
+    def watch_store(self, space: Callable[[], Space]) -> None:
+        """Read what the store takes whenever someone scrapes."""
+        self._store.set_function(lambda: space().used)
+        self._disk.set_function(lambda: left if (left := space().free) is not None else math.nan)
+
     def watch_intake(self, waiting: Callable[[], int]) -> None:
         """Read the queue's length whenever someone scrapes."""
         self._waiting.set_function(waiting)
@@ -159,5 +173,5 @@ class GatewayMetrics:
         self._connected.labels(sink).set_function(lambda: state() == "connected")
         self._held.labels(sink).set_function(lambda: state() not in ("standby", "paused"))
         self._expiry.labels(sink).set_function(
-            lambda: moment.timestamp() if (moment := expires_at()) else float("nan")
+            lambda: moment.timestamp() if (moment := expires_at()) else math.nan
         )

@@ -166,8 +166,9 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     classes_file: str | None = None
     """TOML that overrides or extends the table of classes."""
-    unknown_class_type: str | None = None
-    """CoT type of a class that is in no table; without it such a detection is refused."""
+    unknown_class_type: str = "a-u-G"
+    """CoT type of a class that is in no table (its name is in the remarks); `refuse` refuses such
+    a detection with 422."""
     stale_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     """After how long a TAK client may drop a sighting."""
     simulated: bool = False
@@ -197,6 +198,14 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     access: AccessSettings = msgspec.field(default_factory=AccessSettings)
     """Who may do what: a table."""
+    retention_days: Annotated[float, Meta(gt=0, le=36_500)] | None = 30.0
+    """How long history, audit trail and dead letters are kept; what is undelivered stays longer."""
+    max_store_megabytes: Annotated[float, Meta(gt=0, le=100_000_000)] | None = None
+    """The store grows no larger: the oldest that is delivered goes first; when all that is left
+    is undelivered, frames are refused with 507."""
+    min_free_megabytes: Annotated[float, Meta(ge=0, le=100_000_000)] = 64.0
+    """Frames are refused with 507 before the disk has less than this left (SQLite)."""
+
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for all of this machine."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8001

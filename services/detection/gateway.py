@@ -28,7 +28,7 @@ MAX_BACKOFF_SECONDS = 1.0
 CONNECTIONS = 256
 
 # Statuses that say "not now" rather than "not so".
-_BUSY = frozenset({429, 502, 503, 504})
+_BUSY = frozenset({429, 502, 503, 504, 507})
 # Statuses by which the gateway tells the sender of the frame what is wrong with it.
 _REFUSED = frozenset({400, 409, 413, 422})
 

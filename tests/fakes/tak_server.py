@@ -75,6 +75,7 @@ class TakServer:
 
     def close(self) -> None:
         self._closing = True
+        self._server.shutdown(socket.SHUT_RDWR)  # or accept() would go on waiting
         self._server.close()
         self.cut()
         self._thread.join(5)

@@ -40,7 +40,8 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
-    with started(Gateway(tmp_path_factory.mktemp("gateway"))) as process:
+    folder = tmp_path_factory.mktemp("gateway")
+    with started(Gateway(folder, unknown_class_type="refuse")) as process:
         yield process
 
 

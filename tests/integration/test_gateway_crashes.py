@@ -296,7 +296,7 @@ def test_a_full_disk_refuses_clearly_and_goes_on_once_there_is_room(
     client = TakClient(taky.port)
     gateway = Gateway(
         tmp_path, sink=taky.url, database=f"sqlite:///{small_disk / 'gateway.db'}",
-        log_level="error",
+        log_level="error", min_free_megabytes="1",
     )  # fmt: skip
     with started(gateway):
         producers = Producers([gateway])

@@ -8,19 +8,21 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from running import SENSOR, Gateway, http, report, started, wait_for
+from running import SENSOR, Gateway, Process, http, report, started, wait_for
 
 VECTORS = sorted((Path(__file__).parents[1] / "vectors/messages/bad").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
-    with started(Gateway(tmp_path_factory.mktemp("gateway"))) as running:
+    folder = tmp_path_factory.mktemp("gateway")
+    with started(Gateway(folder, unknown_class_type="refuse")) as running:
         yield running
 
 
@@ -312,7 +314,7 @@ def test_sigterm_drains(tmp_path):
     ("settings", "words"),
     [
         ({"database": "sqlite:////nowhere/at/all/x.db"}, "/nowhere/at/all does not exist"),
-        ({"database": "postgres://x"}, "DATABASE"),
+        ({"database": "mysql://x"}, "DATABASE"),
         ({"sink": "http://127.0.0.1:1"}, "must begin with one of tcp://"),
         ({"sink": "tcp://127.0.0.1"}, "tcp://host:port"),
         ({"ground_height_m": "99999"}, "GROUND_HEIGHT_M"),
@@ -401,3 +403,35 @@ def test_starting_takes_no_port_that_nobody_asked_for(tmp_path):
     finally:
         process.terminate()
         assert process.wait(15) == 0
+
+
+def test_a_class_that_nobody_knows_is_on_the_map_as_unknown_with_its_name(tmp_path):
+    made = report("f-1", cars=1)
+    made["detections"][0]["class"] = "flying saucer"
+    with started(Gateway(tmp_path)) as gateway:
+        answer = gateway.post(made, Accept="application/xml")
+        assert answer.status == 201
+        (event,) = ET.fromstring(answer.body)
+        assert event.get("type") == "a-u-G"
+        assert "flying saucer" in event.findtext("detail/remarks")
+
+
+def test_a_store_without_room_refuses_before_the_disk_is_full(tmp_path):
+    """No disk has a hundred terabytes left."""
+    with_room, without = tmp_path / "a", tmp_path / "b"
+    with started(Gateway(with_room)) as gateway:
+        assert gateway.post(report("f-1")).status == 201
+        metrics = http(f"{gateway.url}/metrics").body.decode()
+        assert "sightline_gateway_disk_free_bytes{" in metrics
+    process = Gateway(without, min_free_megabytes="100000000")
+    Process.start(process)
+    try:
+        wait_for(lambda: "listening" in process.output, what="the gateway")
+        told = problem(process.post(report("f-1")), 507)
+        assert "MB are kept free" in told["detail"]
+        ready = http(f"{process.url}/ready")
+        assert ready.status == 503
+        assert "storage" in ready.json["reasons"]
+        assert http(f"{process.url}/v1/events").json["events"] == []
+    finally:
+        process.stop()

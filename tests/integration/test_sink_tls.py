@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 import ssl
@@ -22,11 +23,11 @@ from cop_gateway.delivery.credentials import CredentialsError
 from cop_gateway.delivery.data_package import PackageFile
 from cop_gateway.delivery.enrolment import Enrolment
 from cop_gateway.delivery.errors import DeliveryError, SinkLostError
-from cop_gateway.delivery.tcp import TcpConnection
+from cop_gateway.delivery.stream import StreamConnection
 from cop_gateway.delivery.tls import TlsError, TlsTransport
 from fakes.authority import DAY, Authority, Issued, server_context
 from fakes.enrolment import EnrolmentServer
-from running import Process, free_port, started, wait_for
+from running import Gateway, Process, free_port, http, report, started, wait_for
 
 CA = Authority("TAK CA")
 SERVER = CA.issue("takserver", hosts=("127.0.0.1",))
@@ -122,7 +123,7 @@ def context(tmp_path):
     return make
 
 
-async def events(connection: TcpConnection, count: int) -> list[bytes]:
+async def events(connection: StreamConnection, count: int) -> list[bytes]:
     found = []
     async with asyncio.timeout(10):
         async for event in connection.received():
@@ -147,7 +148,7 @@ async def test_a_client_with_a_certificate_talks_to_a_server_of_the_ca(folder, c
         assert transport.target == f"tls://127.0.0.1:{server.port}"
         assert transport.expires_at is None
         reader, writer = await transport.streams()
-        connection = TcpConnection(reader, writer)
+        connection = StreamConnection(reader, writer)
         writer.write(b"<event/>" + ping("drone", datetime.now(UTC)))
         assert await events(connection, 1) == [PONG]
         server.has_seen("drone")
@@ -466,7 +467,7 @@ async def test_packages_that_taky_builds_connect_to_it(taky):
     assert "does not name 127.0.0.1" in await refused(transport(sender))
     eye = await transport(reader, server_name="localhost").open()
     streams = await transport(sender, verify_hostname=False).streams()
-    drone = TcpConnection(*streams)
+    drone = StreamConnection(*streams)
     streams[1].write(event("track-1") + ping("drone", datetime.now(UTC)))
     (pong,) = await events(drone, 1)
     assert b"t-x-c-t-r" in pong
@@ -494,3 +495,65 @@ async def test_taky_refuses_strangers_and_we_say_so(taky, folder):
     )
     connection = await transport(own).open()
     await connection.close()
+
+
+async def test_the_gateway_delivers_with_a_data_package_alone(taky, tmp_path):
+    """What an operator does: one file from the TAK server's administrator, nothing else."""
+    reader = PackageFile(taky.package("eye"))
+    eye = await TlsTransport(
+        host="localhost", port=taky.port, source=reader, server_name="localhost"
+    ).open()
+    sink = {
+        "name": "tak",
+        "tls": {"package": str(taky.package("gateway")), "server_name": "localhost"},
+    }
+    gateway = Gateway(tmp_path / "gateway", sinks=json.dumps([sink]))
+    with started(gateway):
+        receipt = (await asyncio.to_thread(gateway.post, report("f-1", cars=1))).json
+        uid = receipt["results"][0]["uid"].encode()
+        async with asyncio.timeout(20):
+            async for seen in eye.received():
+                if b'uid="' + uid + b'"' in seen:
+                    break
+        state = await asyncio.to_thread(
+            wait_for, lambda: (s := gateway.get("/v1/sinks/tak"))["lag_events"] == 0 and s
+        )
+        assert state["target"] == f"tls://127.0.0.1:{taky.port}"
+        assert state["acknowledged"] == 3
+        ends = datetime.fromisoformat(state["certificate_expires_at"])
+        assert ends == reader.package().credentials.expires_at.replace(
+            **{name: getattr(ends, name) for name in ("minute", "second", "microsecond")}
+        )
+        metrics = http(f"{gateway.url}/metrics").body.decode()
+        (line,) = [
+            line for line in metrics.splitlines()
+            if line.startswith("sightline_gateway_sink_certificate_expiry_timestamp_seconds{")
+        ]  # fmt: skip
+        assert float(line.rsplit(" ", 1)[1]) == pytest.approx(ends.timestamp())
+    await eye.close()
+
+
+@pytest.mark.parametrize(
+    ("sink", "sentence"),
+    [
+        ({"url": "tls://tak.example:8089"}, "tls.ca is missing"),
+        ({"url": "tls://tak.example:8089", "tls": {"ca": "/no/such/ca.pem"}}, None),
+        ({"url": "", "tls": {"package": "/no/such.zip"}}, "/no/such.zip"),
+        (
+            {"url": "tls://tak.example:8089", "tls": {"ca": "x", "enrol_user": "me"}},
+            "enrol_password_file is missing",
+        ),
+    ],
+)
+def test_certificates_that_cannot_be_used_are_told(tmp_path, sink, sentence):
+    """At the start where it can be known then, else as the sink's last error."""
+    gateway = Gateway(tmp_path, sinks=json.dumps([{"name": "tak", **sink}]))
+    if sentence is None:
+        with started(gateway):
+            wait_for(lambda: gateway.get("/v1/sinks/tak")["last_error"], what="the complaint")
+            assert "/no/such/ca.pem" in gateway.get("/v1/sinks/tak")["last_error"]
+        return
+    Process.start(gateway)
+    assert gateway.popen.wait(30) == 2
+    assert sentence in gateway.output
+    assert "Traceback" not in gateway.output

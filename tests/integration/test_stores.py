@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -334,6 +335,62 @@ class TestHistory:
         assert isinstance(lost.result, Unplaced)
         assert (lost.sequence, lost.sinks) == (None, ())
         assert store.audit(FrameKey("drone-1", "f-2")) is None
+
+
+class TestUpkeep:
+    def test_what_is_old_and_delivered_goes_oldest_first(self, store: Outbox) -> None:
+        for sink in ("tak", "slow"):
+            store.account(sink)
+            assert store.hold(sink) is not None
+        for hour in range(6):
+            commit(store, frame(f"f-{hour}", event(0), unplaced=1), at=NOW + timedelta(hours=hour))
+        store.settle("tak", [delivered(1, 6)])
+        store.settle("slow", [delivered(1, 4)])
+        later = NOW + timedelta(hours=5)
+        sinks = ["tak", "slow"]
+        assert store.forget(later, sinks=sinks, portion=3) == 3
+        assert [each.sequence for each in store.after(0, 10)] == [4, 5, 6]
+        # The fifth is old enough, too, but one sink has not settled it yet.
+        assert store.forget(later, sinks=sinks, portion=3) == 1
+        assert store.forget(later, sinks=sinks, portion=3) == 0
+        assert [each.sequence for each in store.after(0, 10)] == [5, 6]
+        assert store.receipts([FrameKey("drone-1", "f-3")]) == {}
+        assert len(store.receipts([FrameKey("drone-1", "f-4")])) == 1
+        assert store.audit(FrameKey("drone-1", "f-4")) is not None
+        # A sink that is configured no more holds nothing up.
+        assert store.forget(later, sinks=["tak"], portion=3) == 1
+
+    def test_sequences_go_on_when_everything_is_forgotten(self, open_store: Open) -> None:
+        store = open_store()
+        commit(store, frame("f-1", event(0), event(1)))
+        assert store.forget(None, sinks=[], portion=100) == 2
+        assert store.after(0, 10) == []
+        if isinstance(store, SqliteOutbox):
+            store.close()
+        again = open_store()
+        assert again.head() == 2
+        assert again.account("new").cursor == 2
+        assert commit(again, frame("f-2", event(0))) == 3
+
+    def test_dead_letters_go_with_their_time(self, store: Outbox) -> None:
+        commit(store, frame("f-1", event(0)))
+        store.bury("tak", 1, "poison")
+        store.forget(NOW - timedelta(days=1), sinks=[], portion=10)
+        assert store.count_dead_letters() == {"tak": 1}
+        store.forget(datetime.now(UTC) + timedelta(seconds=1), sinks=[], portion=10)
+        assert store.count_dead_letters() == {}
+
+    def test_its_space_is_measured_and_shrinks(self, store: Outbox) -> None:
+        before = store.space()
+        assert before.used > 0
+        big = replace(event(0), xml="x" * 2_000_000)
+        commit(store, frame("f-1", big))
+        assert store.space().used > before.used
+        if isinstance(store, SqliteOutbox):
+            assert before.free is not None
+            grown = store.space().used
+            store.forget(None, sinks=[], portion=10)
+            assert store.space().used < grown - 1_000_000
 
 
 class TestPostgres:

@@ -140,7 +140,8 @@ class Exchange:
                 last_ping = now
                 await self._transmit([], Batch(at=now, sent_at=self._clock()))
             else:
-                await self._wait_for_work(self._idle_seconds(now, last_ping, next_batch))
+                due = min(last_ping + pace.keepalive_seconds, next_presence)
+                await self._wait_for_work(self._idle_seconds(now, due, next_batch))
         await self._farewell()
 
     @property
@@ -152,12 +153,10 @@ class Exchange:
         if self._policy.presence is not None:
             await self._put([self._policy.presence(self._clock())])
 
-    def _idle_seconds(self, now: float, last_ping: float, next_batch: float) -> float:
-        pace, window = self._policy.pace, self.window
-        if not window.is_settled:
-            return pace.pong_seconds - window.waited(now)
-        due = last_ping + pace.keepalive_seconds - now
-        return min(due, next_batch - now) if next_batch > now else due
+    def _idle_seconds(self, now: float, due: float, next_batch: float) -> float:
+        if not self.window.is_settled:
+            due = now + self._policy.pace.pong_seconds - self.window.waited(now)
+        return min(due, next_batch) - now if next_batch > now else due - now
 
     async def _check_patience(self, now: float) -> None:
         pace, standing = self._policy.pace, self._standing
@@ -180,7 +179,7 @@ class Exchange:
         if self._bulletin.head <= self.window.sent:
             return 0
         due = await asyncio.to_thread(self._storage.after, self.window.sent, limit)
-        if not due:
+        if not due or self._stop.is_set():
             return 0
         selection = await asyncio.to_thread(
             select,

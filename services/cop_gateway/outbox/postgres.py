@@ -31,7 +31,7 @@ from cop_gateway.outbox.intake_tables import (
     read_receipts,
 )
 from cop_gateway.outbox.migrations import POSTGRES_OLDEST, POSTGRES_STEPS
-from cop_gateway.outbox.record import Delivery, FrameKey, FrameRecord
+from cop_gateway.outbox.record import Delivery, FrameKey, FrameRecord, Space
 from cop_gateway.outbox.store import Outbox
 from sightline.messages import Event
 
@@ -202,6 +202,12 @@ class PostgresOutbox(Outbox):
         _copy(cursor, "unplaced", UNPLACED_COLUMNS, rows.unplaced)
         move_head(cursor, rows.head)
         return rows.head
+
+    def space(self) -> Space:
+        """What the database takes; the disk is the server's."""
+        with self._postgres.reading("measure the store") as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            return Space(used=int(cursor.fetchone()[0]), free=None)
 
     def hold(self, sink: str) -> PostgresHold | None:
         """The right to deliver to that sink; None while another process has it."""

@@ -119,3 +119,11 @@ class DeadLetter:
     reason: str
     buried_at: datetime
     retrying: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Space:
+    """Bytes: what the store takes, and what is left where it lies (None: nobody knows)."""
+
+    used: int
+    free: int | None

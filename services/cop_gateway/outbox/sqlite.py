@@ -7,6 +7,7 @@ connection writes, one reads, each behind a lock; calls block, so callers use th
 from __future__ import annotations
 
 import fcntl
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ from cop_gateway.outbox.intake_tables import (
     read_receipts,
 )
 from cop_gateway.outbox.migrations import SQLITE_STEPS
-from cop_gateway.outbox.record import FrameKey, FrameRecord
+from cop_gateway.outbox.record import FrameKey, FrameRecord, Space
 from cop_gateway.outbox.store import Outbox
 from sightline.messages import Event
 
@@ -118,6 +119,16 @@ class SqliteOutbox(Outbox):
             cursor.executemany(insert("unplaced", UNPLACED_COLUMNS), rows.unplaced)
             move_head(cursor, rows.head)
         return rows.head
+
+    def space(self) -> Space:
+        """What the file takes (what is deleted in it is used again), and what is left beside it."""
+        with self._file.reading("measure the store") as cursor:
+            pages, free, size = (
+                int(cursor.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        left = shutil.disk_usage(self._file.path.parent or ".").free
+        return Space(used=(pages - free) * size, free=left)
 
     def hold(self, sink: str) -> Own:  # noqa: ARG002 - of every sink alike
         """The file has one owner, and so has every sink in it."""

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from cop_gateway.outbox.delivery_tables import DeliveryTables
 from cop_gateway.outbox.history_tables import HistoryTables
-from cop_gateway.outbox.record import FrameKey, FrameRecord
+from cop_gateway.outbox.record import FrameKey, FrameRecord, Space
+from cop_gateway.outbox.upkeep_tables import UpkeepTables
 from sightline.messages import Event
 
 
@@ -23,7 +24,7 @@ class Hold(Protocol):
         """Give it up."""
 
 
-class Outbox(DeliveryTables, HistoryTables):
+class Outbox(DeliveryTables, HistoryTables, UpkeepTables):
     """A store; the adapters add what is theirs alone."""
 
     def turn(self) -> AbstractContextManager[Sequence[Event]]:
@@ -40,6 +41,10 @@ class Outbox(DeliveryTables, HistoryTables):
 
     def hold(self, sink: str) -> Hold | None:
         """The right to deliver to that sink; None while another process has it."""
+        raise NotImplementedError
+
+    def space(self) -> Space:
+        """What the store takes, and what is left where it lies."""
         raise NotImplementedError
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from sightline.messages import DetectionReport, decode
 from telemetry import logs, traces
 
 _RETRY_SECONDS = 1.0
+_ROOM_SECONDS = 30.0
 
 
 class CotStore(Protocol):
@@ -47,6 +48,8 @@ class DetectionsCall:
     acceptance: Acceptance
     clock: Callable[[], datetime]
     max_body_bytes: int
+    no_room: Callable[[], str | None] = lambda: None
+    """Why the store takes no more, if it does not."""
 
     def routes(self) -> list[Route]:
         """Where it is found."""
@@ -71,6 +74,13 @@ class DetectionsCall:
 
     async def take(self, body: bytes) -> Committed:
         """Check one report and have it committed. Raises MessageError or HttpProblem."""
+        if (why := self.no_room()) is not None:
+            raise HttpProblem(
+                status=507,
+                type="insufficient-storage",
+                detail=f"nothing is taken in: {why}",
+                headers=retry_after(_ROOM_SECONDS),
+            )
         report = decode(body, DetectionReport)
         frame = report.frame
         logs.bind(camera_id=frame.camera_id, frame_id=frame.frame_id)
