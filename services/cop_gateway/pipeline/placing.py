@@ -15,8 +15,9 @@ from sightline.messages import Detection, DetectionReport, Sensor
 
 Array = NDArray[np.float64]
 
-BOX_SIGMA = 0.04
-"""One sigma of the middle of a box, as a share of its sides: how well detectors draw boxes."""
+BOX_SIGMA = 0.05
+"""One sigma of the middle of a box, as a share of its sides: how well detectors draw boxes. With
+the demo's detector 0.047 across and 0.044 down were measured, over eight seeds of the simulator."""
 EGM96_SIGMA_M = 0.5
 """One sigma of EGM96 against the true geoid (NASA/TP-1998-206861: 0.5 to 1 m on land)."""
 
