@@ -140,7 +140,8 @@ def alone(*arguments: object) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, __file__, *map(str, arguments)], check=True, capture_output=True, text=True
     )
-    measured: dict[str, float] = json.loads(done.stdout)
+    # The last line: before it, the service's own code may have logged.
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
@@ -178,7 +179,7 @@ def main() -> None:
             f"{mid['bare']:.1f}", str(loops), f"{mid['share']:.3f}",
             f"{min(shares):.3f}", f"{max(shares):.3f}",
         )  # fmt: skip
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

@@ -221,7 +221,7 @@ def main() -> None:
             f"{mid['frames_per_s']:.0f}", f"{mid['p50_ms']:.1f}", f"{mid['p99_ms']:.1f}",
             f"{mid['frames_per_commit']:.1f}", f"{mid['raw']:.0f}", f"{mid['share']:.2f}",
         )  # fmt: skip
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":
