@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from detection import app
+from detection import allocator, app
 from detection.errors import ModelError
 from detection.settings import PREFIX, Settings
 from serving import command, configuration, server
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         colour=settings.colour,
         level=settings.log_level,
     )
+    allocator.keep_large_blocks()
     try:
         sock = server.listen(settings.host, settings.port)
     except ListenError as error:

@@ -19,7 +19,7 @@ from detection.metrics import DetectionMetrics
 from detection.model import Model
 from detection.pipeline import Limits, Scratch, Sighting
 from detection.submission import Submission
-from serving.bodies import gone, read_body
+from serving.bodies import read_body, unless_gone
 from sightline.messages import (
     DetectedObject,
     DetectionReport,
@@ -130,17 +130,12 @@ class Detector:
                 limits=self.policy.limits,
             )
 
-        looking = asyncio.ensure_future(self.lanes.run(work, deadline=deadline))
-        leaving = asyncio.ensure_future(gone(request))
         try:
-            await asyncio.wait((looking, leaving), return_when=asyncio.FIRST_COMPLETED)
-            if not looking.done():
-                self.metrics.failed("client_gone")
-                raise ClientDisconnect
-            return looking.result()
-        finally:
-            looking.cancel()
-            leaving.cancel()
+            async with unless_gone(request):
+                return await self.lanes.run(work, deadline=deadline)
+        except ClientDisconnect:
+            self.metrics.failed("client_gone")
+            raise
 
     async def _commit(
         self, frame: Frame | None, sighting: Sighting, deadline: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -62,6 +63,35 @@ async def gone(request: Request) -> None:
             continue
     except ClientDisconnect:
         return
+
+
+@contextlib.asynccontextmanager
+async def unless_gone(request: Request) -> AsyncGenerator[None]:
+    """End the block with ClientDisconnect when the client goes away; the body must be read."""
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("a request is answered in a task")
+    left, inside = False, True
+
+    def leave(leaving: asyncio.Future[None]) -> None:
+        nonlocal left
+        if inside and not leaving.cancelled():
+            left = True
+            task.cancel()
+
+    leaving = asyncio.ensure_future(gone(request))
+    leaving.add_done_callback(leave)
+    before = task.cancelling()
+    try:
+        yield
+    except asyncio.CancelledError:
+        # As asyncio.timeout has it: somebody else may have cancelled us as well.
+        if left and task.uncancel() <= before:
+            raise ClientDisconnect from None
+        raise
+    finally:
+        inside = False
+        leaving.cancel()
 
 
 async def _discard(request: Request) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import os
 import signal
@@ -28,6 +29,8 @@ from telemetry import logs
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
 INTERRUPTED = 128 + signal.SIGINT
+
+_GC_THRESHOLDS = (20_000, 20, 20)
 
 log = logs.get("serving.server")
 
@@ -74,6 +77,7 @@ def serve(
     host, port = sock.getsockname()[:2]
 
     def announce() -> None:
+        _settle_memory()
         log.info("listening", host=host, port=port)
         if port_file is not None:
             _write_whole(port_file, f"{port}\n")
@@ -144,6 +148,13 @@ async def _serve(
     finally:
         for task in draining:
             task.cancel()
+
+
+def _settle_memory() -> None:
+    """What the start has made stays: the collector need not walk it again and again, under load."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -156,7 +157,7 @@ def main() -> None:
     parser.add_argument("--loop", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.drive:
-        print(json.dumps(asyncio.run(drive(options.drive, options.clients, options.seconds))))
+        print(json.dumps(uvloop.run(drive(options.drive, options.clients, options.seconds))))
         return
     if options.loop:
         print(json.dumps(looped(options.model, options.seconds, options.loop)))
