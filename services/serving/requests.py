@@ -21,6 +21,9 @@ CLIENT_GONE = 499
 UNMATCHED = "unmatched"
 """The route of every path that leads nowhere: one label, however many paths are tried."""
 
+_ROUTE = "sightline.route"
+"""Where the scope keeps it: it is asked for more than once."""
+
 log = logs.get("serving.requests")
 
 
@@ -95,6 +98,13 @@ class _Answer:
 
 def route_of(scope: Scope) -> str:
     """The template of the route that a request went to, such as /v1/events/{uid}."""
+    known = scope.get(_ROUTE)
+    if known is None:
+        known = scope[_ROUTE] = _match(scope)
+    return str(known)
+
+
+def _match(scope: Scope) -> str:
     router = scope.get("router")
     for route in getattr(router, "routes", ()):
         match, _ = route.matches(scope)

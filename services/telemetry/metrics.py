@@ -86,6 +86,8 @@ class HttpMetrics:
             buckets=REQUEST_BUCKETS,
             registry=metrics.registry,
         )
+        # Finding a label's child costs more than counting on it; there are few.
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._in_flight = Gauge(
             "sightline_http_requests_in_flight",
             "Requests that are being answered now.",
@@ -100,8 +102,15 @@ class HttpMetrics:
         """Its answer is out, or its client gone."""
         method = method if method in METHODS else "other"
         self._in_flight.dec()
-        self._requests.labels(method, route, str(status)).inc()
-        self._duration.labels(method, route).observe(seconds)
+        key = (method, route, status)
+        children = self._children.get(key)
+        if children is None:
+            children = self._children[key] = (
+                self._requests.labels(method, route, str(status)),
+                self._duration.labels(method, route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
 
 
 class _Marked(Collector):
