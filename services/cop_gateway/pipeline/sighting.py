@@ -96,6 +96,8 @@ def sighting_event(
     frame, detection = report.frame, report.detections[placed.index]
     stale_at = frame.captured_at + timedelta(seconds=doctrine.stale_seconds)
     moving = not math.isnan(course)
+    # 359.97 is north, and not a bearing of 360.0.
+    bearing = round(course, 1) % 360.0
     detail: dict[str, dict[str, str]] = {
         "contact": {"callsign": f"{detection.class_name} {placed.uid[-4:]}"},
         "precisionlocation": {"geopointsrc": "CALC", "altsrc": "USER"},
@@ -108,7 +110,7 @@ def sighting_event(
         },
     }
     if moving:
-        detail["track"] = {"course": f"{course:.1f}", "speed": f"{speed_mps:.2f}"}
+        detail["track"] = {"course": f"{bearing:.1f}", "speed": f"{speed_mps:.2f}"}
     detail["__sightline"] = {
         "camera": frame.camera_id,
         "frame": frame.frame_id,
@@ -155,7 +157,7 @@ def sighting_event(
         hae=placed.position.hae,
         ce90_m=placed.ce90_m,
         le90_m=placed.le90_m,
-        course=round(course, 1) if moving else None,
+        course=bearing if moving else None,
         speed_mps=round(speed_mps, 2) if moving else None,
         xml=to_xml(event),
     )
