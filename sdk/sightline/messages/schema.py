@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import msgspec
@@ -34,7 +35,19 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         name: {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": name,
-            **msgspec.json.schema(kind),
+            **_cleaned(msgspec.json.schema(kind)),
         }
         for name, kind in DOCUMENTS.items()
     }
+
+
+def _cleaned(schema: Any) -> Any:
+    """Descriptions without their indentation, which Python keeps up to 3.12 and drops from 3.13."""
+    if isinstance(schema, dict):
+        return {
+            name: inspect.cleandoc(value)
+            if name == "description" and isinstance(value, str)
+            else _cleaned(value)
+            for name, value in schema.items()
+        }
+    return [_cleaned(each) for each in schema] if isinstance(schema, list) else schema
