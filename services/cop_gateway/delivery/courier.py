@@ -15,9 +15,10 @@ import structlog
 
 from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.errors import DeliveryError
-from cop_gateway.delivery.exchange import Exchange, Observer, Standing, Storage
+from cop_gateway.delivery.exchange import Exchange
 from cop_gateway.delivery.policy import Policy
 from cop_gateway.delivery.ports import Hold, Transport
+from cop_gateway.delivery.standing import Observer, Standing, Storage
 from cop_gateway.delivery.states import Happening, State, following
 from cop_gateway.delivery.suspicion import Suspicion
 from cop_gateway.outbox.errors import HoldLostError, StoreFailedError

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
@@ -15,9 +13,9 @@ from cop_gateway.cot import is_ping, is_pong, ping, pong
 from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.errors import SinkLostError, UnsendableError
 from cop_gateway.delivery.policy import Policy
-from cop_gateway.delivery.ports import Connection, Graveyard, Ledger, Source
+from cop_gateway.delivery.ports import Connection
 from cop_gateway.delivery.selection import DEAD, select
-from cop_gateway.delivery.suspicion import Suspicion
+from cop_gateway.delivery.standing import Observer, Standing, Storage
 from cop_gateway.delivery.window import Batch, Window
 from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.record import Delivery
@@ -25,42 +23,6 @@ from cop_gateway.outbox.record import Delivery
 _log = structlog.get_logger(__name__)
 
 _SHORTEST_WAIT_SECONDS = 0.01
-
-
-class Storage(Source, Ledger, Graveyard, Protocol):
-    """All that delivery needs of storage."""
-
-
-class Observer(Protocol):
-    """Who wants to know how delivery goes (metrics)."""
-
-    def sent(self, sink: str, events: int) -> None:
-        """So many events went out."""
-
-    def acknowledged(self, sink: str, events: int, seconds: float) -> None:
-        """So many events were acknowledged, so long after they were sent."""
-
-    def buried(self, sink: str) -> None:
-        """An event became a dead letter."""
-
-    def reconnected(self, sink: str) -> None:
-        """The connection is up again."""
-
-
-@dataclass(kw_only=True, slots=True)
-class Standing:
-    """What outlives a connection: how far the sink has come, and what is known of it."""
-
-    cursor: int
-    ponged: bool
-    by_send: bool
-    """Whether sending alone moves the cursor."""
-    suspicion: Suspicion
-    dead: set[int] = field(default_factory=set)
-    """Dead letters that the cursor has not passed yet."""
-    sent: int = 0
-    acknowledged: int = 0
-    last_error: str | None = None
 
 
 class Exchange:

@@ -1,0 +1,45 @@
+"""What outlives a connection to a sink, and what an exchange over one needs around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cop_gateway.delivery.ports import Graveyard, Ledger, Source
+from cop_gateway.delivery.suspicion import Suspicion
+
+
+class Storage(Source, Ledger, Graveyard, Protocol):
+    """All that delivery needs of storage."""
+
+
+class Observer(Protocol):
+    """Who wants to know how delivery goes (metrics)."""
+
+    def sent(self, sink: str, events: int) -> None:
+        """So many events went out."""
+
+    def acknowledged(self, sink: str, events: int, seconds: float) -> None:
+        """So many events were acknowledged, so long after they were sent."""
+
+    def buried(self, sink: str) -> None:
+        """An event became a dead letter."""
+
+    def reconnected(self, sink: str) -> None:
+        """The connection is up again."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Standing:
+    """What outlives a connection: how far the sink has come, and what is known of it."""
+
+    cursor: int
+    ponged: bool
+    by_send: bool
+    """Whether sending alone moves the cursor."""
+    suspicion: Suspicion
+    dead: set[int] = field(default_factory=set)
+    """Dead letters that the cursor has not passed yet."""
+    sent: int = 0
+    acknowledged: int = 0
+    last_error: str | None = None
