@@ -245,7 +245,11 @@ class TestWays:
             assert sink(gateway)["acknowledges"] is False
             gateway.post(report("f-2"))
             settled(gateway)
-            assert set(server.sightings()) == {"f-1/0", "f-1/1", "f-2/0", "f-2/1"}
+            # Sent is what the cursor says here; that it was read shows a moment later.
+            wait_for(
+                lambda: set(server.sightings()) == {"f-1/0", "f-1/1", "f-2/0", "f-2/1"},
+                what="all of it",
+            )
 
     def test_a_server_that_has_ponged_once_is_held_to_it(
         self, tmp_path: Path, serve: Callable[..., TakServer]
