@@ -131,9 +131,7 @@ def build(
     self_test()
     keychain = Keychain(settings.access, host=settings.host)
     unchanging = world(settings)
-    sinks = [
-        (policy_of(each, settings), transport_of(each, settings)) for each in settings.all_sinks()
-    ]
+    sinks = [(each, transport_of(each, settings)) for each in settings.all_sinks()]
     metrics = telemetry_metrics.registry(
         service=SERVICE, version=settings.version, colour=settings.colour
     )
@@ -141,7 +139,7 @@ def build(
     bulletin = Bulletin(store.head())
     couriers = [
         Courier(
-            policy=policy,
+            policy=policy_of(sink, transport, settings),
             transport=transport,
             storage=store,
             bulletin=bulletin,
@@ -149,7 +147,7 @@ def build(
             clock=clock,
             uniform=random.random,
         )
-        for policy, transport in sinks
+        for sink, transport in sinks
     ]
     # Whatever is older belongs to tracks that are over.
     living = clock() - timedelta(seconds=settings.track_timeout_seconds)

@@ -6,10 +6,12 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from cop_gateway.delivery import SinkAddressError
-from cop_gateway.delivery.credential_files import CredentialFiles
+from cop_gateway.delivery.certificates import CredentialsError
+from cop_gateway.delivery.credential_files import CredentialFiles, reveal
 from cop_gateway.delivery.credentials import CredentialSource
 from cop_gateway.delivery.data_package import PackageFile
 from cop_gateway.delivery.enrolment import Enrolment
+from cop_gateway.delivery.tcp import authority
 from cop_gateway.settings import SinkSettings, TlsSettings
 
 
@@ -42,8 +44,7 @@ def package_address(sink: SinkSettings) -> SplitResult:
         Path(sink.tls.package or ""), password=_path(sink.tls.password_file)
     ).package()
     scheme = "tls" if package.protocol in ("ssl", "tls") else package.protocol
-    host = f"[{package.host}]" if ":" in package.host else package.host
-    return urlsplit(f"{scheme}://{host}:{package.port}")
+    return urlsplit(f"{scheme}://{authority(package.host, package.port)}")
 
 
 def _enrolment(
@@ -53,17 +54,14 @@ def _enrolment(
         missing = "enrol_password_file" if tls.enrol_password_file is None else "state_folder"
         raise SinkAddressError(f"sink {sink.name}: tls.{missing} is missing, to enrol")
     try:
-        password = Path(tls.enrol_password_file).read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise SinkAddressError(
-            f"sink {sink.name}: tls.enrol_password_file: {tls.enrol_password_file}:"
-            f" {error.strerror}"
-        ) from error
+        password = reveal(Path(tls.enrol_password_file))
+    except CredentialsError as error:
+        raise SinkAddressError(f"sink {sink.name}: tls.enrol_password_file: {error}") from error
     return Enrolment(
         host=host,
         port=tls.enrol_port,
         user=tls.enrol_user or "",
-        password=password,
+        password=password or "",
         client_uid=identity,
         folder=Path(tls.state_folder),
         ca=ca,

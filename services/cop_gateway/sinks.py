@@ -30,16 +30,15 @@ def transport_of(sink: SinkSettings, settings: Settings) -> Transport:
     return way(sink, parts, settings)
 
 
-def policy_of(sink: SinkSettings, settings: Settings) -> Policy:
-    """What the operator decided about a sink."""
-    datagrams = _parts(sink).scheme == "udp"
+def policy_of(sink: SinkSettings, transport: Transport, settings: Settings) -> Policy:
+    """What the operator decided about a sink that is reached in that way."""
     identity = settings.identity
     wanted, changed = sink.filter, sink.transform
     return Policy(
         name=sink.name,
         identity=identity,
         # Nobody answers a datagram.
-        acknowledge="send" if datagrams else sink.acknowledge,
+        acknowledge="send" if isinstance(transport, MeshTransport) else sink.acknowledge,
         wanted=Filter(
             classes=_lowered(wanted.classes),
             affiliations=frozenset(wanted.affiliations) if wanted.affiliations else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from msgspec import Meta
 from access import ROLES, Gate, KeyRing, KeysError, Role, Tokens
 from access.tokens import key_set
 from serving.errors import ConfigurationError
+from serving.stamp import Stamp, stamp
 from telemetry import logs
 
 LOOK_SECONDS = 2.0
@@ -92,11 +92,11 @@ class Keychain:
         log.info("access keys reloaded", keys=len(self.gate.keys.entries))
         return True
 
-    async def watch(self, look: Callable[[], bool] | None = None) -> None:
+    async def watch(self) -> None:
         """Look every two seconds, until cancelled."""
         while self._files:
             await asyncio.sleep(LOOK_SECONDS)
-            await asyncio.to_thread(look or self.look)
+            await asyncio.to_thread(self.look)
 
     def _read(self) -> Gate:
         wanted = self._settings
@@ -116,16 +116,8 @@ class Keychain:
             anonymous=frozenset(role for role in ROLES if role in wanted.anonymous),
         )
 
-    def _stamp(self) -> list[tuple[int, int, int] | None]:
-        return [_stamp(path) for path in self._files]
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    def _stamp(self) -> list[Stamp | None]:
+        return [stamp(path) for path in self._files]
 
 
 def _text(name: str) -> str:

@@ -11,9 +11,8 @@ import re
 from datetime import datetime, timedelta
 from typing import Literal
 
-from cop_gateway.cot.event import CotEvent, Point, to_xml
+from cop_gateway.cot.ping import machine_event
 
-_NOWHERE = Point(latitude=0.0, longitude=0.0, hae=0.0, ce=None, le=None)
 _LIFETIME = timedelta(seconds=60)
 _KIND = re.compile(rb"""<event\b[^>]*?\btype\s*=\s*["']t-x-takp-([vr])["']""", re.DOTALL)
 _OFFER = re.compile(rb"""<TakProtocolSupport\b[^>]*?\bversion\s*=\s*["'](\d+)["']""")
@@ -36,13 +35,6 @@ def word(event: bytes, version: int) -> Word | None:
 
 def request(uid: str, now: datetime, version: int) -> str:
     """Ask for a version."""
-    event = CotEvent(
-        uid=uid,
-        type="t-x-takp-q",
-        how="m-g",
-        time=now,
-        stale=now + _LIFETIME,
-        point=_NOWHERE,
-    )
+    event = machine_event(uid=uid, kind="t-x-takp-q", now=now, lifetime=_LIFETIME)
     control = f'<TakControl><TakRequest version="{version}"/></TakControl>'
-    return to_xml(event).replace("<detail>", f"<detail>{control}", 1)
+    return event.replace("<detail>", f"<detail>{control}", 1)

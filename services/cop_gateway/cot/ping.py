@@ -18,12 +18,12 @@ _LIFETIME = timedelta(seconds=20)
 
 def ping(uid: str, now: datetime) -> bytes:
     """The ping of one peer."""
-    return _machine_event(uid=f"{uid}-ping", kind="t-x-c-t", now=now)
+    return machine_event(uid=f"{uid}-ping", kind="t-x-c-t", now=now).encode()
 
 
 def pong(now: datetime) -> bytes:
     """The answer to a ping."""
-    return _machine_event(uid="takPong", kind="t-x-c-t-r", now=now)
+    return machine_event(uid="takPong", kind="t-x-c-t-r", now=now).encode()
 
 
 def is_pong(event: bytes) -> bool:
@@ -41,6 +41,8 @@ def _kind(event: bytes) -> bytes | None:
     return match[1] if match else None
 
 
-def _machine_event(*, uid: str, kind: str, now: datetime) -> bytes:
-    event = CotEvent(uid=uid, type=kind, how="m-g", time=now, stale=now + _LIFETIME, point=_NOWHERE)
-    return to_xml(event).encode()
+def machine_event(*, uid: str, kind: str, now: datetime, lifetime: timedelta = _LIFETIME) -> str:
+    """What machines say to each other: an event without a place."""
+    return to_xml(
+        CotEvent(uid=uid, type=kind, how="m-g", time=now, stale=now + lifetime, point=_NOWHERE)
+    )

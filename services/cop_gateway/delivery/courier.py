@@ -17,11 +17,12 @@ from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.errors import DeliveryError
 from cop_gateway.delivery.exchange import Exchange
 from cop_gateway.delivery.policy import Policy
-from cop_gateway.delivery.ports import Hold, Transport
+from cop_gateway.delivery.ports import Transport
 from cop_gateway.delivery.standing import Observer, Standing, Storage
 from cop_gateway.delivery.states import Happening, State, following
 from cop_gateway.delivery.suspicion import Suspicion
 from cop_gateway.outbox.errors import HoldLostError, StoreFailedError
+from cop_gateway.outbox.record import Hold
 from sightline.messages import SinkState
 
 _log = structlog.get_logger(__name__)

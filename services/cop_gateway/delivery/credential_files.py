@@ -11,6 +11,7 @@ import structlog
 
 from cop_gateway.delivery.certificates import Bundle, CredentialsError, read_bundle
 from cop_gateway.delivery.credentials import Credentials
+from serving.stamp import Stamp, stamp
 
 _log = structlog.get_logger(__name__)
 
@@ -20,7 +21,7 @@ Secret = str | Path
 """A password, or the file that holds it."""
 
 T = TypeVar("T")
-Stamps = tuple[tuple[int, int, int] | None, ...]
+Stamps = tuple[Stamp | None, ...]
 
 
 class Reloading(Generic[T]):
@@ -40,7 +41,7 @@ class Reloading(Generic[T]):
         """The value; raises CredentialsError if there has never been a good one."""
         with self._lock:
             # Before reading: what changes while we read is read again next time.
-            stamps = tuple(_stamp(path) for path in self._paths)
+            stamps = tuple(stamp(path) for path in self._paths)
             if self._value is None or stamps != self._stamps:
                 self._refresh(stamps)
             if self._value is None:  # pragma: no cover - _refresh has raised
@@ -123,11 +124,3 @@ def _bundle(path: Path | None, password: Secret | None) -> Bundle | None:
     if path is None:
         return None
     return read_bundle(read_file(path), password=reveal(password), name=str(path))
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from cop_gateway.delivery.credentials import CredentialSource
 from cop_gateway.delivery.handshake import failure
 from cop_gateway.delivery.signing import EnrolmentError
+from cop_gateway.delivery.tcp import authority
 
 _SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
@@ -42,8 +43,7 @@ class Marti:
     @property
     def target(self) -> str:
         """The address, for people."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"https://{host}:{self.port}"
+        return f"https://{authority(self.host, self.port)}"
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> bytes | None:
         """The body of the answer; None when the server does not know the path (404).

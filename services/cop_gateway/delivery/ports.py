@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from cop_gateway.outbox.record import Account, Delivery, Dispatch
+from cop_gateway.outbox.record import Account, Delivery, Dispatch, Hold
 
 
 class Source(Protocol):
@@ -20,16 +20,6 @@ class Source(Protocol):
 
     def newest(self, uids: Iterable[str]) -> dict[str, int]:
         """The newest sequence of each of these objects."""
-
-
-class Hold(Protocol):
-    """The right to deliver to one sink, which one process has at a time."""
-
-    def alive(self) -> bool:
-        """Whether it is still ours. Blocks."""
-
-    def release(self) -> None:
-        """Give it up, for the next one to take over at once."""
 
 
 class Ledger(Protocol):

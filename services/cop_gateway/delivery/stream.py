@@ -41,12 +41,6 @@ class StreamConnection:
         self._binary = False
         self._may_send = asyncio.Event()
         self._may_send.set()
-        self._closed = False
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether protocol buffers are spoken."""
-        return self._binary
 
     async def send(self, events: Sequence[str]) -> None:
         """Write, and wait until the peer has taken enough of it."""

@@ -13,8 +13,8 @@ from cop_gateway.delivery.credentials import Credentials, CredentialSource
 from cop_gateway.delivery.errors import SinkLostError
 from cop_gateway.delivery.handshake import failure
 from cop_gateway.delivery.stream import StreamConnection
+from cop_gateway.delivery.tcp import CONNECT_SECONDS, authority
 
-_CONNECT_SECONDS = 10.0
 # In TLS 1.3 our handshake is over before the server has looked at our certificate (RFC 8446,
 # section 2). A session ticket or data says that it took it; some servers send neither.
 _VERDICT_SECONDS = 0.5
@@ -57,8 +57,7 @@ class TlsTransport:
     @property
     def target(self) -> str:
         """The address, for people."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"tls://{host}:{self._port}"
+        return f"tls://{authority(self._host, self._port)}"
 
     @property
     def expires_at(self) -> datetime | None:
@@ -89,10 +88,10 @@ class TlsTransport:
             return TlsError(why) if why else None
 
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
+            async with asyncio.timeout(CONNECT_SECONDS):
                 return await self._connect(context, explained)
         except TimeoutError as error:
-            raise TlsError(f"no TLS connection within {_CONNECT_SECONDS:g} s") from error
+            raise TlsError(f"no TLS connection within {CONNECT_SECONDS:g} s") from error
         except (OSError, EOFError) as error:
             if (clear := explained(error)) is not None:
                 raise clear from error
@@ -124,7 +123,7 @@ class TlsTransport:
             self._port,
             ssl=context,
             server_hostname=self._server_name,
-            ssl_handshake_timeout=_CONNECT_SECONDS,
+            ssl_handshake_timeout=CONNECT_SECONDS,
             ssl_shutdown_timeout=_GOODBYE_SECONDS,
         )
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)

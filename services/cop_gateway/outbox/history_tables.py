@@ -77,25 +77,21 @@ class HistoryTables:
 
     def events(self, query: Query) -> list[Event]:
         """The sightings that a query means, in its order."""
-        where, values = query.where()
-        order = "ASC" if query.since is not None else "DESC"
-        with self._database.reading("read the history") as cursor:
-            cursor.execute(
-                f"SELECT {EVENT} FROM events WHERE {where} ORDER BY sequence {order} LIMIT ?",  # noqa: S608
-                [*values, query.limit],
-            )
-            return [event_of(row) for row in cursor.fetchall()]
+        return [event_of(row) for row in self._rows(EVENT, query)]
 
     def xml_of(self, query: Query) -> list[tuple[int, str]]:
         """Sequence and CoT of the sightings that a query means."""
+        return [(int(row[0]), row[1]) for row in self._rows("sequence, xml", query)]
+
+    def _rows(self, columns: str, query: Query) -> list[Any]:
         where, values = query.where()
         order = "ASC" if query.since is not None else "DESC"
         with self._database.reading("read the history") as cursor:
             cursor.execute(
-                f"SELECT sequence, xml FROM events WHERE {where} ORDER BY sequence {order} LIMIT ?",  # noqa: S608
+                f"SELECT {columns} FROM events WHERE {where} ORDER BY sequence {order} LIMIT ?",  # noqa: S608
                 [*values, query.limit],
             )
-            return [(int(row[0]), row[1]) for row in cursor.fetchall()]
+            return cursor.fetchall()
 
     def frame_xml(self, key: FrameKey) -> list[str]:
         """The CoT of a frame's placed detections, in their order."""

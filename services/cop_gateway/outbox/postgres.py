@@ -9,7 +9,6 @@ epoch fences whoever lost it and does not know yet.
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -122,11 +121,10 @@ class PostgresDatabase:
 
 
 class PostgresHold:
-    """An advisory lock of a session that does nothing else, and the epoch that it began."""
+    """An advisory lock of a session that does nothing else."""
 
-    def __init__(self, connection: psycopg.Connection[Any], epoch: int) -> None:
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self.epoch = epoch
 
     def alive(self) -> bool:
         """Whether the session, and with it the lock, still stands."""
@@ -151,7 +149,6 @@ class PostgresOutbox(Outbox):
         self._known = self.head()
         """Up to where the tracker has seen what was committed."""
         self._epochs: dict[str, int] = {}
-        self._own = threading.local()
 
     def close(self) -> None:
         """Close every connection."""
@@ -175,7 +172,6 @@ class PostgresOutbox(Outbox):
                 )
                 news = [event_of(row) for row in cursor.fetchall()]
             self._turn = cursor
-            reached = head
             try:
                 yield news
                 reached = read_head(cursor)
@@ -226,9 +222,8 @@ class PostgresOutbox(Outbox):
             except BaseException:
                 connection.close()
                 raise
-        epoch = int(row[0]) if row else 0
-        self._epochs[sink] = epoch
-        return PostgresHold(connection, epoch)
+        self._epochs[sink] = int(row[0]) if row else 0
+        return PostgresHold(connection)
 
     def settle(self, sink: str, deliveries: Sequence[Delivery]) -> None:
         """Move the cursor. Raises HoldLostError when another process has taken the sink over."""

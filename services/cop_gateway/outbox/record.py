@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from sightline.messages import Detection, UnplacedReason
 
@@ -127,3 +127,13 @@ class Space:
 
     used: int
     free: int | None
+
+
+class Hold(Protocol):
+    """The right to deliver to one sink, which one process has at a time."""
+
+    def alive(self) -> bool:
+        """Whether it is still ours. Blocks."""
+
+    def release(self) -> None:
+        """Give it up, for the next one to take over at once."""

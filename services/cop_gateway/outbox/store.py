@@ -2,51 +2,41 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
 
 from cop_gateway.outbox.delivery_tables import DeliveryTables
 from cop_gateway.outbox.history_tables import HistoryTables
-from cop_gateway.outbox.record import FrameKey, FrameRecord, Space
+from cop_gateway.outbox.record import FrameKey, FrameRecord, Hold, Space
 from cop_gateway.outbox.upkeep_tables import UpkeepTables
 from sightline.messages import Event
 
 
-class Hold(Protocol):
-    """The right to deliver to one sink."""
-
-    def alive(self) -> bool:
-        """Whether it is still ours."""
-
-    def release(self) -> None:
-        """Give it up."""
-
-
-class Outbox(DeliveryTables, HistoryTables, UpkeepTables):
+class Outbox(DeliveryTables, HistoryTables, UpkeepTables, ABC):
     """A store; the adapters add what is theirs alone."""
 
+    @abstractmethod
     def turn(self) -> AbstractContextManager[Sequence[Event]]:
         """Our turn to commit, and what other processes committed since our last one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def receipts(self, keys: Sequence[FrameKey]) -> dict[FrameKey, bytes]:
         """The receipts of those frames that are committed already."""
-        raise NotImplementedError
 
+    @abstractmethod
     def commit(self, records: Sequence[FrameRecord], committed_at: datetime) -> int:
         """Store all frames or none; the newest sequence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hold(self, sink: str) -> Hold | None:
         """The right to deliver to that sink; None while another process has it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def space(self) -> Space:
         """What the store takes, and what is left where it lies."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of everything."""
-        raise NotImplementedError

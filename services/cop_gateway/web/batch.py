@@ -74,11 +74,12 @@ class BatchCall:
         buffer = bytearray()
         async for chunk in request.stream():
             buffer += chunk
-            *lines, rest = bytes(buffer).split(b"\n")
-            buffer = bytearray(rest)
-            for line in lines:
-                if line.strip():
-                    yield line.strip()
+            if b"\n" in chunk:
+                *lines, rest = bytes(buffer).split(b"\n")
+                buffer = bytearray(rest)
+                for line in lines:
+                    if line.strip():
+                        yield line.strip()
             if len(buffer) > limit:
                 # Where the next line begins, nobody knows.
                 yield HttpProblem(

@@ -22,6 +22,7 @@ from cop_gateway.intake import (
 )
 from cop_gateway.outbox.record import FrameKey
 from cop_gateway.pipeline import Ground
+from cop_gateway.web import formats
 from serving.bodies import read_body
 from serving.problems import HttpProblem, retry_after
 from sightline.messages import DetectionReport, decode
@@ -60,12 +61,12 @@ class DetectionsCall:
         body = await read_body(request, limit=self.max_body_bytes)
         committed = await self.take(body)
         headers = {"Sightline-Duplicate": "true"} if committed.duplicate else {}
-        if "application/xml" in request.headers.get("accept", ""):
+        if formats.COT in request.headers.get("accept", ""):
             events = await asyncio.to_thread(self.store.frame_xml, committed.key)
             return Response(
-                "<events>" + "".join(events) + "</events>",
+                formats.cot(events),
                 status_code=201,
-                media_type="application/xml",
+                media_type=formats.COT,
                 headers=headers,
             )
         return Response(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -76,12 +76,13 @@ class SinkCalls:
 
     async def sinks(self, _request: Request) -> Response:
         """Every sink, how it is and how far it lags."""
-        states = [await self._state(courier) for courier in self.couriers]
+        dead = await asyncio.to_thread(self.store.count_dead_letters)
+        states = [await self._state(courier, dead) for courier in self.couriers]
         return answer(SinkList(sinks=tuple(states)))
 
     async def sink(self, request: Request) -> Response:
         """One of them."""
-        return answer(await self._state(self._courier(request)))
+        return await self._one(self._courier(request))
 
     async def pause(self, request: Request) -> Response:
         """Deliver nothing to it until it is resumed, across restarts as well."""
@@ -89,7 +90,7 @@ class SinkCalls:
         await asyncio.to_thread(self.store.pause, courier.name, paused=True)
         courier.pause()
         log.info("sink paused by an operator", sink=courier.name)
-        return answer(await self._state(courier))
+        return await self._one(courier)
 
     async def resume(self, request: Request) -> Response:
         """Go on where it was paused: nothing was lost meanwhile."""
@@ -97,7 +98,7 @@ class SinkCalls:
         await asyncio.to_thread(self.store.pause, courier.name, paused=False)
         courier.resume()
         log.info("sink resumed by an operator", sink=courier.name)
-        return answer(await self._state(courier))
+        return await self._one(courier)
 
     async def dead_letters(self, request: Request) -> Response:
         """Events that it could not take, in their order: `after` (a sequence) and `limit`."""
@@ -143,8 +144,11 @@ class SinkCalls:
             status=404, type="no-such-sink", detail=f"no sink is named {name[:64]!r} ({known})"
         )
 
-    async def _state(self, courier: Courier) -> SinkState:
+    async def _one(self, courier: Courier) -> Response:
         dead = await asyncio.to_thread(self.store.count_dead_letters)
+        return answer(await self._state(courier, dead))
+
+    async def _state(self, courier: Courier, dead: Mapping[str, int]) -> SinkState:
         waiting = await asyncio.to_thread(self.store.after, courier.cursor, 1)
         lag = (self.clock() - waiting[0].committed_at).total_seconds() if waiting else 0.0
         return courier.describe(lag_seconds=max(0.0, lag), dead_letters=dead.get(courier.name, 0))
