@@ -68,6 +68,11 @@ class Producers:
         for thread in self._threads:
             thread.start()
 
+    def get_on(self, frames: int) -> None:
+        """Return once so many more frames are acknowledged."""
+        before = len(self.acknowledged)
+        wait_for(lambda: len(self.acknowledged) > before + frames, what=f"{frames} more frames")
+
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
@@ -130,8 +135,7 @@ def test_killed_at_a_hundred_random_points(
         producers.start()
         for _ in range(50):
             gateway.start()
-            before = len(producers.acknowledged)
-            wait_for(lambda n=before: len(producers.acknowledged) > n, what="a first frame")
+            producers.get_on(0)
             time.sleep(rng.uniform(0.0, 0.15))
             gateway.kill()
         producers.stop()
@@ -178,8 +182,7 @@ class TestReplicas:
             began = time.monotonic()
             wait_for(lambda: self.state(other) == "connected", what="the takeover")
             assert time.monotonic() - began < 5.0
-            before = len(producers.acknowledged)
-            wait_for(lambda: len(producers.acknowledged) > before + 20, what="more frames")
+            producers.get_on(20)
         finally:
             producers.stop()
         delivered(other)
@@ -224,8 +227,7 @@ class TestReplicas:
                 )
             wait_for(lambda: self.state(other) == "connected", what="the takeover")
             holder.popen.send_signal(signal.SIGCONT)
-            before = len(producers.acknowledged)
-            wait_for(lambda: len(producers.acknowledged) > before + 20, what="more frames")
+            producers.get_on(20)
             wait_for(
                 lambda: sorted(map(self.state, two)) == ["connected", "standby"],
                 what="one holder again",
@@ -251,8 +253,7 @@ def test_postgres_restarts_under_load_and_nobody_has_to_do_anything(
             producers.start()
             try:
                 for crash in (True, False):
-                    before = len(producers.acknowledged)
-                    wait_for(lambda n=before: len(producers.acknowledged) > n + 20, what="frames")
+                    producers.get_on(20)
                     if crash:
                         # As if the power had failed: the server recovers from its log.
                         server.popen.send_signal(signal.SIGQUIT)
@@ -263,8 +264,7 @@ def test_postgres_restarts_under_load_and_nobody_has_to_do_anything(
                     wait_for(lambda n=down: producers.refused > n, what="a refusal")
                     assert http(f"{gateway.url}/health").status == 200
                     server.start()
-                before = len(producers.acknowledged)
-                wait_for(lambda: len(producers.acknowledged) > before + 20, what="more frames")
+                producers.get_on(20)
             finally:
                 producers.stop()
             delivered(gateway)
@@ -314,8 +314,7 @@ def test_a_full_disk_refuses_clearly_and_goes_on_once_there_is_room(
             assert answer.headers["content-type"] == "application/problem+json"
             assert "Traceback" not in answer.body.decode()
             ballast.unlink()
-            before = len(producers.acknowledged)
-            wait_for(lambda: len(producers.acknowledged) > before + 5, what="frames again")
+            producers.get_on(5)
         finally:
             producers.stop()
         delivered(gateway)

@@ -213,7 +213,13 @@ class TestAudit:
         self, gateway: Gateway, server: TakServer
     ) -> None:
         wait_for(lambda: gateway.get("/v1/sinks/tak")["lag_events"] == 0, what="delivery")
-        trail = gateway.get("/v1/audit?camera_id=b&frame_id=f-3")["entries"]
+        # The lag falls with the pong; the trail says so once that is written down.
+        path = "/v1/audit?camera_id=b&frame_id=f-3"
+        wait_for(
+            lambda: all(e["sinks"][0]["settled_at"] for e in gateway.get(path)["entries"]),
+            what="the settlement written down",
+        )
+        trail = gateway.get(path)["entries"]
         assert [each["index"] for each in trail] == [0, 1]
         (only,) = gateway.get("/v1/audit?camera_id=b&frame_id=f-3&index=1")["entries"]
         assert only == trail[1]

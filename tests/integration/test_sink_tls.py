@@ -321,7 +321,7 @@ async def test_ports_where_nobody_speaks_tls(folder, monkeypatch):
     message = await refused(folder.transport(server.sockets[0].getsockname()[1]))
     assert "broke off" in message
     server.close()
-    monkeypatch.setattr("cop_gateway.delivery.tls._CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("cop_gateway.delivery.tls.CONNECT_SECONDS", 0.2)
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     message = await refused(folder.transport(server.sockets[0].getsockname()[1]))
     assert message == "no TLS connection within 0.2 s"

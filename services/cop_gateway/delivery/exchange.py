@@ -14,7 +14,7 @@ from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.errors import SinkLostError, UnsendableError
 from cop_gateway.delivery.policy import Policy
 from cop_gateway.delivery.ports import Connection
-from cop_gateway.delivery.selection import DEAD, select
+from cop_gateway.delivery.selection import DEAD, Selection, select
 from cop_gateway.delivery.standing import Observer, Standing, Storage
 from cop_gateway.delivery.window import Batch, Window
 from cop_gateway.outbox.errors import StoreFailedError
@@ -134,24 +134,16 @@ class Exchange:
 
     async def _send_next(self) -> int:
         """Send what comes next, recalled dead letters first; how many events that was about."""
-        limit = self._batch_limit()
-        recalled = await asyncio.to_thread(self._storage.recalled, self._policy.name, limit)
-        if recalled := [each for each in recalled if each not in self._reviving]:
-            return await self._send_recalled(recalled)
-        if self._bulletin.head <= self.window.sent:
-            return 0
-        due = await asyncio.to_thread(self._storage.after, self.window.sent, limit)
-        if not due or self._stop.is_set():
-            return 0
-        selection = await asyncio.to_thread(
-            select,
-            due,
-            wanted=self._policy.wanted,
-            stale_rule=self._policy.stale_rule,
-            now=self._clock(),
-            newest=self._storage.newest,
+        recalled, selection = await asyncio.to_thread(
+            self._look,
+            self._batch_limit(),
+            reviving=frozenset(self._reviving),
             dead=frozenset(self._standing.dead),
         )
+        if recalled:
+            return await self._send_recalled(recalled)
+        if selection is None or self._stop.is_set():
+            return 0
         if self._is_careful and selection.chosen:
             self._standing.suspicion.try_one(selection.chosen[0].sequence)
         now = asyncio.get_running_loop().time()
@@ -163,6 +155,27 @@ class Exchange:
             self.window.retract()
             await self._bury(selection.chosen[error.index].sequence, str(error))
         return max(1, batch.events)
+
+    def _look(
+        self, limit: int, *, reviving: frozenset[int], dead: frozenset[int]
+    ) -> tuple[list[int], Selection | None]:
+        """What storage has for us: dead letters to try again, else what comes next. Blocks."""
+        recalled = self._storage.recalled(self._policy.name, limit)
+        if recalled := [each for each in recalled if each not in reviving]:
+            return recalled, None
+        if self._bulletin.head <= self.window.sent:
+            return [], None
+        due = self._storage.after(self.window.sent, limit)
+        if not due:
+            return [], None
+        return [], select(
+            due,
+            wanted=self._policy.wanted,
+            stale_rule=self._policy.stale_rule,
+            now=self._clock(),
+            newest=self._storage.newest,
+            dead=dead,
+        )
 
     async def _send_recalled(self, recalled: list[int]) -> int:
         events = await asyncio.to_thread(self._storage.these, recalled)
