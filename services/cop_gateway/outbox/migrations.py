@@ -99,6 +99,9 @@ SQLITE_STEPS: tuple[str, ...] = (
         PRIMARY KEY (sink, sequence)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE INDEX retractions ON events (uid, sequence) WHERE kind = 'retraction';
+    """,
 )
 
 POSTGRES_STEPS: tuple[str, ...] = (
@@ -184,6 +187,9 @@ POSTGRES_STEPS: tuple[str, ...] = (
         retrying INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (sink, sequence)
     );
+    """,
+    """
+    CREATE INDEX retractions ON events (uid, sequence) WHERE kind = 'retraction';
     """,
 )
 
