@@ -117,8 +117,8 @@ async def drive(port: int, load: Load) -> None:
     )
 
 
-def over_http(folder: Path, load: Load) -> dict[str, float]:
-    """A fresh gateway, one round of load."""
+def over_http(folder: Path, load: Load, *, sink: str | None = None) -> dict[str, float]:
+    """A gateway on the database in that folder, one round of load; how much memory it took."""
     port_file = folder / "port"
     gateway = subprocess.Popen(
         [sys.executable, "-m", "cop_gateway", "--port", "0", "--port-file", str(port_file)],
@@ -126,7 +126,8 @@ def over_http(folder: Path, load: Load) -> dict[str, float]:
         | {
             "SIGHTLINE_GATEWAY_DATABASE": f"sqlite:///{folder / 'gateway.db'}",
             "SIGHTLINE_GATEWAY_GROUND_HEIGHT_M": "400",
-            "SIGHTLINE_GATEWAY_LOG_LEVEL": "warning",
+            "SIGHTLINE_GATEWAY_LOG_LEVEL": "error",
+            **({"SIGHTLINE_GATEWAY_SINK": sink} if sink else {}),
         },
     )
     try:
@@ -149,6 +150,8 @@ def over_http(folder: Path, load: Load) -> dict[str, float]:
         result["frames_per_commit"] = _sample(
             text, "sightline_gateway_commit_frames_sum"
         ) / _sample(text, "sightline_gateway_commit_frames_count")
+        status = Path(f"/proc/{gateway.pid}/status").read_text()
+        result["peak_mb"] = int(status.split("VmHWM:")[1].split()[0]) / 1024
         return result
     finally:
         gateway.terminate()

@@ -113,8 +113,9 @@ class HistoryTables:
         """The tracks that were taken back after that place in the outbox, in order."""
         with self._database.reading("read the history") as cursor:
             cursor.execute(
-                "SELECT uid FROM events WHERE kind = 'retraction' AND sequence > ?"
-                " ORDER BY sequence LIMIT ?",
+                # The plus keeps the database from walking along all events since then.
+                "SELECT uid FROM events WHERE kind = 'retraction' AND +sequence > ?"
+                " ORDER BY +sequence LIMIT ?",
                 (sequence, limit),
             )
             return [row[0] for row in cursor.fetchall()]
@@ -151,18 +152,22 @@ class HistoryTables:
             sequences = {int(row[1]): int(row[0]) for row in cursor.fetchall()}
             cursor.execute("SELECT name, cursor FROM sinks ORDER BY name")
             sinks = cursor.fetchall()
-            cursor.execute(
-                "SELECT sink, first, last, sent_at, settled_at, acknowledged, skipped"
-                " FROM deliveries WHERE last >= ? AND first <= ?",
-                (first, last),
-            )
-            deliveries = cursor.fetchall()
-            cursor.execute(
-                "SELECT sink, sequence, reason, buried_at FROM dead_letters"
-                " WHERE sequence BETWEEN ? AND ?",
-                (first, last),
-            )
-            dead = {(row[0], int(row[1])): row for row in cursor.fetchall()}
+            deliveries: list[Any] = []
+            dead: dict[tuple[str, int], Any] = {}
+            for name, _ in sinks:
+                # A sink's batches follow each other: those that the frame is in come first.
+                cursor.execute(
+                    "SELECT sink, first, last, sent_at, settled_at, acknowledged, skipped"
+                    " FROM deliveries WHERE sink = ? AND last >= ? ORDER BY last LIMIT ?",
+                    (name, first, last - first + 1),
+                )
+                deliveries += cursor.fetchall()
+                cursor.execute(
+                    "SELECT sink, sequence, reason, buried_at FROM dead_letters"
+                    " WHERE sink = ? AND sequence BETWEEN ? AND ?",
+                    (name, first, last),
+                )
+                dead.update(((row[0], int(row[1])), row) for row in cursor.fetchall())
         receipt = decode(bytes(frame[2]), Receipt)
         return [
             AuditEntry(

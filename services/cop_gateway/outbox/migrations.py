@@ -101,6 +101,8 @@ SQLITE_STEPS: tuple[str, ...] = (
     """,
     """
     CREATE INDEX retractions ON events (uid, sequence) WHERE kind = 'retraction';
+    CREATE INDEX dead_letters_by_time ON dead_letters (buried_at);
+    CREATE INDEX deliveries_by_last ON deliveries (last);
     """,
 )
 
@@ -190,6 +192,8 @@ POSTGRES_STEPS: tuple[str, ...] = (
     """,
     """
     CREATE INDEX retractions ON events (uid, sequence) WHERE kind = 'retraction';
+    CREATE INDEX dead_letters_by_time ON dead_letters (buried_at);
+    CREATE INDEX deliveries_by_last ON deliveries (last);
     """,
 )
 
