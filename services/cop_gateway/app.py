@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,6 +59,7 @@ ACCESS: guard.Rules = {
 _RECOVERED_EVENTS = 100_000
 _FOLLOW_SECONDS = 0.1
 _RENEW_SECONDS = 3_600.0
+_LOOK_BEHIND_SECONDS = 5.0
 
 _log = logs.get("cop_gateway.app")
 
@@ -173,6 +174,7 @@ def build(
         observer.watch_sink(
             courier.name,
             lag=courier.lag,
+            age=courier.lag_seconds,
             state=functools.partial(getattr, courier, "state"),
             expires_at=functools.partial(getattr, courier.transport, "expires_at"),
         )
@@ -202,6 +204,7 @@ def build(
         clock=clock,
         max_body_bytes=settings.max_body_bytes,
         no_room=upkeep.refusal,
+        rejected=observer.rejected,
     )
 
     @contextlib.asynccontextmanager
@@ -213,6 +216,7 @@ def build(
         watching = [
             asyncio.create_task(keychain.watch()),
             asyncio.create_task(upkeep.run(), name="upkeep"),
+            asyncio.create_task(_look_behind(couriers)),
         ]
         watching += [
             asyncio.create_task(_renew(courier.transport))
@@ -247,7 +251,7 @@ def build(
             *StreamCall(store=store, bulletin=bulletin, readiness=readiness).routes(),
             *HistoryCalls(store=store).routes(),
             *RetractionCall(store=store, committer=committer, clock=clock).routes(),
-            *SinkCalls(store=store, couriers=couriers, clock=clock).routes(),
+            *SinkCalls(store=store, couriers=couriers).routes(),
         ],
         metrics=metrics,
         readiness=readiness,
@@ -280,6 +284,15 @@ async def _follow(store: Outbox, bulletin: Bulletin) -> None:
         with contextlib.suppress(StoreFailedError):
             bulletin.announce(await asyncio.to_thread(store.head))
         await asyncio.sleep(_FOLLOW_SECONDS)
+
+
+async def _look_behind(couriers: Sequence[Courier]) -> None:
+    """How old is what waits: for the metrics, which must not ask storage themselves."""
+    while True:
+        for courier in couriers:
+            with contextlib.suppress(StoreFailedError):
+                await courier.look()
+        await asyncio.sleep(_LOOK_BEHIND_SECONDS)
 
 
 def _alive(task: asyncio.Task[None]) -> Callable[[], str | None]:

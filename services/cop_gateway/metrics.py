@@ -23,6 +23,12 @@ class GatewayMetrics:
         self._frames = Counter(
             "sightline_gateway_frames_committed_total", "Frames on the disk.", registry=registry
         )
+        self._rejected = Counter(
+            "sightline_gateway_reports_rejected_total",
+            "Reports that were not taken in, by the problem's type.",
+            ["reason"],
+            registry=registry,
+        )
         self._placed = Counter(
             "sightline_gateway_detections_placed_total",
             "Detections with a place on the ground.",
@@ -63,6 +69,12 @@ class GatewayMetrics:
             ["sink"],
             registry=registry,
         )
+        self._repeated = Counter(
+            "sightline_gateway_events_repeated_total",
+            "Of the events sent, those that were sent before: after a reconnect or a retry.",
+            ["sink"],
+            registry=registry,
+        )
         self._acknowledged = Counter(
             "sightline_gateway_events_acknowledged_total",
             "Events that the sink has acknowledged.",
@@ -91,6 +103,12 @@ class GatewayMetrics:
         self._lag = Gauge(
             "sightline_gateway_sink_lag_events",
             "Events that the sink has not acknowledged yet.",
+            ["sink"],
+            registry=registry,
+        )
+        self._age = Gauge(
+            "sightline_gateway_sink_lag_seconds",
+            "How long the oldest event that the sink has not acknowledged has been committed.",
             ["sink"],
             registry=registry,
         )
@@ -143,9 +161,14 @@ class GatewayMetrics:
                 self._unplaced.labels(each.reason).inc()
         self._placed.inc(placed)
 
-    def sent(self, sink: str, events: int) -> None:
-        """Events went out."""
+    def rejected(self, reason: str) -> None:
+        """A report was not taken in, for that reason (the end of a problem's type)."""
+        self._rejected.labels(reason).inc()
+
+    def sent(self, sink: str, events: int, repeated: int) -> None:
+        """Events went out, some of them again."""
         self._sent.labels(sink).inc(events)
+        self._repeated.labels(sink).inc(repeated)
 
     def acknowledged(self, sink: str, events: int, seconds: float) -> None:
         """Events were acknowledged, so long after they were sent."""
@@ -174,11 +197,13 @@ class GatewayMetrics:
         sink: str,
         *,
         lag: Callable[[], int],
+        age: Callable[[], float],
         state: Callable[[], str],
         expires_at: Callable[[], datetime | None],
     ) -> None:
-        """Read a sink's lag, state and certificate whenever someone scrapes."""
+        """Read a sink's lag, age, state and certificate whenever someone scrapes."""
         self._lag.labels(sink).set_function(lag)
+        self._age.labels(sink).set_function(age)
         self._connected.labels(sink).set_function(lambda: state() == "connected")
         self._held.labels(sink).set_function(lambda: state() not in ("standby", "paused"))
         self._expiry.labels(sink).set_function(

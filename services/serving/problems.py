@@ -45,6 +45,11 @@ class HttpProblem(ServingError):  # noqa: N818 - RFC 9457 calls it a problem
         self.reason = reason
         self.headers = dict(headers or {})
 
+    @property
+    def slug(self) -> str:
+        """The end of its type: one of few words, fit for a label."""
+        return self.type.rpartition("/")[2]
+
 
 def retry_after(seconds: float) -> dict[str, str]:
     """The header that tells a client when to come back: whole seconds, at least one."""

@@ -222,12 +222,14 @@ class FakeObserver:
 
     def __init__(self) -> None:
         self.sent_events = 0
+        self.repeated_events = 0
         self.acknowledged_events = 0
         self.buried_events = 0
         self.connections = 0
 
-    def sent(self, sink: str, events: int) -> None:
+    def sent(self, sink: str, events: int, repeated: int) -> None:
         self.sent_events += events
+        self.repeated_events += repeated
 
     def acknowledged(self, sink: str, events: int, seconds: float) -> None:
         assert seconds >= 0

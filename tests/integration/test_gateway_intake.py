@@ -138,9 +138,17 @@ def test_what_cannot_be_placed_is_kept_counted_and_answered_with_its_reason(
     assert _count(gateway, reason) == counted + len(results)
 
 
-def _count(gateway, reason):
+def test_what_is_refused_is_counted_by_its_reason(gateway):
+    name = "sightline_gateway_reports_rejected_total"
+    before = [_count(gateway, each, name) for each in ("invalid-message", "malformed-json")]
+    assert http(f"{gateway.url}/v1/detections", body=b"{}").status == 422
+    assert http(f"{gateway.url}/v1/detections", body=b"{").status == 400
+    after = [_count(gateway, each, name) for each in ("invalid-message", "malformed-json")]
+    assert after == [count + 1 for count in before]
+
+
+def _count(gateway, reason, name="sightline_gateway_detections_unplaced_total"):
     text = http(f"{gateway.url}/metrics").body.decode()
-    name = "sightline_gateway_detections_unplaced_total"
     return sum(
         float(line.rsplit(" ", 1)[1])
         for line in text.splitlines()

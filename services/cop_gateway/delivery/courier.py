@@ -58,6 +58,7 @@ class Courier:
         account = storage.account(policy.name)
         self._paused = account.paused
         self._connections = 0
+        self._oldest: datetime | None = None
         self._exchange: Exchange | None = None
         self._standing = Standing(
             cursor=account.cursor,
@@ -80,7 +81,18 @@ class Courier:
         """Events that are committed and not settled."""
         return max(0, self._bulletin.head - self.cursor)
 
-    def describe(self, *, lag_seconds: float, dead_letters: int) -> SinkState:
+    def lag_seconds(self) -> float:
+        """How long the oldest of them has been committed, as far as was last looked."""
+        if self._oldest is None or not self.lag():
+            return 0.0
+        return max(0.0, (self._clock() - self._oldest).total_seconds())
+
+    async def look(self) -> None:
+        """Find out how old the oldest event is that is not settled. Raises StoreFailedError."""
+        waiting = await asyncio.to_thread(self._storage.after, self.cursor, 1)
+        self._oldest = waiting[0].committed_at if waiting else None
+
+    def describe(self, *, dead_letters: int) -> SinkState:
         """How far delivery has come."""
         standing = self._standing
         return SinkState(
@@ -91,7 +103,7 @@ class Courier:
             cursor=self.cursor,
             sent_cursor=self._exchange.window.sent if self._exchange else self.cursor,
             lag_events=self.lag(),
-            lag_seconds=lag_seconds,
+            lag_seconds=self.lag_seconds(),
             sent=standing.sent,
             acknowledged=standing.acknowledged,
             reconnects=max(0, self._connections - 1),
@@ -150,10 +162,10 @@ class Courier:
     async def _take_hold(self) -> Hold | None:
         try:
             hold = await asyncio.to_thread(self._storage.hold, self.name)
+            # Another process may have delivered meanwhile, or is delivering now.
+            account = await asyncio.to_thread(self._storage.account, self.name)
+            self._standing.cursor, self._standing.ponged = account.cursor, account.ponged
             if hold is not None:
-                # Another process may have delivered meanwhile.
-                account = await asyncio.to_thread(self._storage.account, self.name)
-                self._standing.cursor, self._standing.ponged = account.cursor, account.ponged
                 self._standing.by_send = self.policy.acknowledge == "send"
         except StoreFailedError as error:
             self._standing.last_error = str(error)

@@ -217,7 +217,9 @@ class Exchange:
         if events:
             await self._put(events)
         standing.sent += batch.events
-        self._observer.sent(self._policy.name, batch.events)
+        repeated = batch.repeated(standing.reached)
+        standing.reached = max(standing.reached, self.window.sent)
+        self._observer.sent(self._policy.name, batch.events, repeated)
         if by_send:
             self._settle(acknowledged=False)
             await self._save()

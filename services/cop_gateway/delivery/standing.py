@@ -16,8 +16,8 @@ class Storage(Source, Ledger, Graveyard, Protocol):
 class Observer(Protocol):
     """Who wants to know how delivery goes (metrics)."""
 
-    def sent(self, sink: str, events: int) -> None:
-        """So many events went out."""
+    def sent(self, sink: str, events: int, repeated: int) -> None:
+        """So many events went out, so many of them not for the first time."""
 
     def acknowledged(self, sink: str, events: int, seconds: float) -> None:
         """So many events were acknowledged, so long after they were sent."""
@@ -40,6 +40,8 @@ class Standing:
     suspicion: Suspicion
     dead: set[int] = field(default_factory=set)
     """Dead letters that the cursor has not passed yet."""
+    reached: int = 0
+    """The newest sequence that ever went out from here."""
     sent: int = 0
     acknowledged: int = 0
     last_error: str | None = None

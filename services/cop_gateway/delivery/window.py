@@ -29,6 +29,12 @@ class Batch:
         """How many events went out with it."""
         return len(self.selection.chosen if self.selection else self.revived)
 
+    def repeated(self, reached: int) -> int:
+        """How many of them went out before, when everything up to that sequence did."""
+        if self.selection is None:
+            return len(self.revived)
+        return sum(each.sequence <= reached for each in self.selection.chosen)
+
 
 class Window:
     """`sent` and `acknowledged` are sequences: the newest event sent, the newest one settled."""

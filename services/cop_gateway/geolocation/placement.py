@@ -181,7 +181,7 @@ def _reach(origin: Array, direction: Array, hae: Array) -> tuple[Array, NDArray[
     o, d = origin / axes, direction / axes
     a, b = np.sum(d * d, axis=-1), np.sum(o * d, axis=-1)
     c = np.sum(o * o, axis=-1) - 1.0
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         discriminant = b * b - a * c
         meets = (discriminant >= 0.0) & (b < 0.0)
         root = np.sqrt(np.where(meets, discriminant, 0.0))

@@ -24,8 +24,8 @@ from cop_gateway.outbox.record import FrameKey
 from cop_gateway.pipeline import Ground, Withdrawal
 from cop_gateway.web import formats
 from serving.bodies import read_body
-from serving.problems import HttpProblem, retry_after
-from sightline.messages import DetectionReport, decode
+from serving.problems import HttpProblem, of_message_error, retry_after
+from sightline.messages import DetectionReport, MessageError, decode
 from telemetry import logs, traces
 
 _RETRY_SECONDS = 1.0
@@ -51,6 +51,8 @@ class DetectionsCall:
     max_body_bytes: int
     no_room: Callable[[], str | None] = lambda: None
     """Why the store takes no more, if it does not."""
+    rejected: Callable[[str], None] = lambda _: None
+    """Told why a report was not taken in."""
 
     def routes(self) -> list[Route]:
         """Where it is found."""
@@ -58,7 +60,11 @@ class DetectionsCall:
 
     async def post(self, request: Request) -> Response:
         """Check, commit, answer."""
-        body = await read_body(request, limit=self.max_body_bytes)
+        try:
+            body = await read_body(request, limit=self.max_body_bytes)
+        except HttpProblem as problem:
+            self.rejected(problem.slug)
+            raise
         done = await self.take(body)
         headers = {"Sightline-Duplicate": "true"} if done.duplicate else {}
         if formats.COT in request.headers.get("accept", ""):
@@ -75,6 +81,16 @@ class DetectionsCall:
 
     async def take(self, body: bytes) -> Committed:
         """Check one report and have it committed. Raises MessageError or HttpProblem."""
+        try:
+            return await self._take(body)
+        except MessageError as error:
+            self.rejected(of_message_error(error).slug)
+            raise
+        except HttpProblem as problem:
+            self.rejected(problem.slug)
+            raise
+
+    async def _take(self, body: bytes) -> Committed:
         if (why := self.no_room()) is not None:
             raise HttpProblem(
                 status=507,

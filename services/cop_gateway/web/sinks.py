@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cop_gateway.delivery import Courier
-from cop_gateway.outbox.record import DeadLetter, Dispatch
+from cop_gateway.outbox.record import DeadLetter
 from cop_gateway.web.queries import answer, number
 from serving.bodies import read_body
 from serving.problems import HttpProblem
@@ -38,9 +37,6 @@ log = logs.get("cop_gateway.web.sinks")
 class SinkStore(Protocol):
     """What these calls need of storage."""
 
-    def after(self, sequence: int, limit: int) -> list[Dispatch]:
-        """The next events to deliver."""
-
     def pause(self, sink: str, *, paused: bool) -> None:
         """Remember whether a sink is paused."""
 
@@ -60,7 +56,6 @@ class SinkCalls:
 
     store: SinkStore
     couriers: Sequence[Courier]
-    clock: Callable[[], datetime]
 
     def routes(self) -> list[Route]:
         """Where they are found."""
@@ -149,6 +144,5 @@ class SinkCalls:
         return answer(await self._state(courier, dead))
 
     async def _state(self, courier: Courier, dead: Mapping[str, int]) -> SinkState:
-        waiting = await asyncio.to_thread(self.store.after, courier.cursor, 1)
-        lag = (self.clock() - waiting[0].committed_at).total_seconds() if waiting else 0.0
-        return courier.describe(lag_seconds=max(0.0, lag), dead_letters=dead.get(courier.name, 0))
+        await courier.look()
+        return courier.describe(dead_letters=dead.get(courier.name, 0))

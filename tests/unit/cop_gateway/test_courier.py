@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ class Delivery:
 
     @property
     def told(self):
-        return self.courier.describe(lag_seconds=0.0, dead_letters=len(self.source.dead))
+        return self.courier.describe(dead_letters=len(self.source.dead))
 
 
 async def settle() -> None:
@@ -501,9 +502,33 @@ async def test_while_another_process_holds_the_sink_it_waits_and_then_goes_on_fr
         await settle()
         assert delivery.transport.attempts == 0
         source.cursors["tak"] = 3  # the other has delivered so much
+        await delivery.until(lambda: delivery.courier.lag() == 1)
         source.others = False
         await delivery.until(lambda: delivery.cursor == 4)
         assert peer.events == [4]
+
+
+async def test_how_long_the_oldest_has_waited():
+    source = FakeSource(2)
+    delivery = Delivery(source)
+    source.bulletin.announce(2)
+    delivery.courier._clock = lambda: NOW + timedelta(seconds=7)  # they were committed at NOW
+    await delivery.courier.look()
+    assert delivery.courier.lag_seconds() == 7.0
+    source.cursors["tak"] = 2
+    peer = FakeConnection()
+    async with Delivery(source, peer).under_way() as done:
+        await done.until(lambda: done.courier.lag() == 0)
+        await done.courier.look()
+        assert done.courier.lag_seconds() == 0.0
+
+
+async def test_what_is_sent_again_is_counted_as_such():
+    silent, peer = FakeConnection(pongs=False), FakeConnection()
+    async with Delivery(FakeSource(3), silent, peer, pong_seconds=0.05).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 3)
+        assert delivery.observer.sent_events == 6
+        assert delivery.observer.repeated_events == 3
 
 
 async def test_a_hold_that_is_lost_ends_the_connection_and_is_taken_again():
