@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
@@ -34,7 +35,7 @@ from cop_gateway.sinks import policy_of, transport_of
 from cop_gateway.tracking import Rules
 from cop_gateway.upkeep import Limits as StoreLimits
 from cop_gateway.upkeep import Upkeep
-from cop_gateway.web import page
+from cop_gateway.web import api, page, problems
 from cop_gateway.web.batch import BatchCall
 from cop_gateway.web.detections import DetectionsCall
 from cop_gateway.web.history import HistoryCalls
@@ -42,6 +43,7 @@ from cop_gateway.web.sinks import SinkCalls
 from cop_gateway.web.stream import StreamCall
 from serving import guard
 from serving.application import application
+from serving.description import describe
 from serving.keychain import Keychain
 from serving.probes import Readiness
 from telemetry import logs
@@ -59,6 +61,11 @@ _FOLLOW_SECONDS = 0.1
 _RENEW_SECONDS = 3_600.0
 
 _log = logs.get("cop_gateway.app")
+
+
+def description() -> dict[str, Any]:
+    """What GET /v1/openapi.json answers."""
+    return describe(api.API, ACCESS)
 
 
 def utc_now() -> datetime:
@@ -246,7 +253,9 @@ def build(
         metrics=metrics,
         readiness=readiness,
         lifespan=lifespan,
+        exception_handlers=problems.handlers(),
         guard=guard.Guard(keychain, ACCESS),
+        description=description,
     )
 
 

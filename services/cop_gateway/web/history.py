@@ -14,12 +14,13 @@ from starlette.routing import Route
 from cop_gateway.outbox.history_tables import Query
 from cop_gateway.outbox.record import FrameKey
 from cop_gateway.web import formats
-from cop_gateway.web.queries import answer, bad, bounding_box, moment, number, only
+from cop_gateway.web.queries import MOST_SEQUENCE, answer, bad, bounding_box, moment, number, only
 from serving.problems import HttpProblem
 from sightline.messages import AuditEntry, AuditTrail, Event, EventList
 
-_MOST_EVENTS = 1_000
-_EVENTS = 100
+MOST_EVENTS = 1_000
+EVENTS = 100
+MOST_INDEX = 100_000
 _FILTERS = (
     "limit", "before", "since", "uid", "camera_id", "class", "from", "to", "bbox", "format",
 )  # fmt: skip
@@ -102,7 +103,7 @@ class HistoryCalls:
         key = FrameKey(
             camera_id=_required(request, "camera_id"), frame_id=_required(request, "frame_id")
         )
-        index = number(request, "index", 0, 100_000)
+        index = number(request, "index", 0, MOST_INDEX)
         found = await asyncio.to_thread(self.store.audit, key)
         if found is None:
             raise HttpProblem(
@@ -116,17 +117,17 @@ class HistoryCalls:
 
 def _query(request: Request) -> Query:
     given = request.query_params
-    limit = number(request, "limit", 1, _MOST_EVENTS)
+    limit = number(request, "limit", 1, MOST_EVENTS)
     return Query(
-        before=number(request, "before", 0, 2**63 - 1),
-        since=number(request, "since", 0, 2**63 - 1),
+        before=number(request, "before", 0, MOST_SEQUENCE),
+        since=number(request, "since", 0, MOST_SEQUENCE),
         uid=given.get("uid"),
         camera_id=given.get("camera_id"),
         class_name=given.get("class"),
         captured_from=moment(request, "from"),
         captured_to=moment(request, "to"),
         box=bounding_box(request, "bbox"),
-        limit=_EVENTS if limit is None else limit,
+        limit=EVENTS if limit is None else limit,
     )
 
 

@@ -10,6 +10,9 @@ from starlette.responses import Response
 from serving.problems import HttpProblem
 from sightline.messages import encode
 
+MOST_SEQUENCE = 2**63 - 1
+"""The largest place in the outbox."""
+
 
 def number(request: Request, name: str, low: int, high: int) -> int | None:
     """A whole number of the query; None where it is not there."""

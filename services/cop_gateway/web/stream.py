@@ -13,14 +13,14 @@ from starlette.routing import Route
 from cop_gateway.delivery import Bulletin
 from cop_gateway.outbox.history_tables import Query
 from cop_gateway.web.history import History
-from cop_gateway.web.queries import bad, number, only
+from cop_gateway.web.queries import MOST_SEQUENCE, bad, number, only
 from serving.probes import Readiness
 from serving.problems import HttpProblem, retry_after
 from sightline.messages import Event, encode
 
 _PAGE = 500
 _BEAT_SECONDS = 15.0
-_MOST_WATCHERS = 1_000
+MOST_WATCHERS = 1_000
 _AGAIN_SECONDS = 10.0
 
 
@@ -40,17 +40,17 @@ class StreamCall:
     async def stream(self, request: Request) -> Response:
         """From now on, or after `Last-Event-ID` (or `since`): nothing between is left out."""
         only(request, ("since", "camera_id", "class"))
-        since = number(request, "since", 0, 2**63 - 1)
+        since = number(request, "since", 0, MOST_SEQUENCE)
         last = request.headers.get("last-event-id")
         if last is not None:
             if not (last.isascii() and last.isdigit() and len(last) < 20):
                 raise bad("Last-Event-ID", f"{last[:40]!r} is not a sequence")
             since = int(last)
-        if self.watchers >= _MOST_WATCHERS:
+        if self.watchers >= MOST_WATCHERS:
             raise HttpProblem(
                 status=503,
                 type="too-many-watchers",
-                detail=f"{_MOST_WATCHERS} watch already",
+                detail=f"{MOST_WATCHERS} watch already",
                 headers=retry_after(_AGAIN_SECONDS),
             )
         return StreamingResponse(
@@ -73,7 +73,7 @@ class StreamCall:
                 events = await asyncio.to_thread(self.store.events, query)
                 if events:
                     since = events[-1].sequence
-                    yield b"".join(_message(event) for event in events)
+                    yield b"".join(message(event) for event in events)
                     continue
                 since = max(since, head)
                 waiting = asyncio.create_task(news.wait())
@@ -92,5 +92,6 @@ class StreamCall:
             self.bulletin.unsubscribe(news)
 
 
-def _message(event: Event) -> bytes:
+def message(event: Event) -> bytes:
+    """One event as the stream carries it."""
     return b"id: %d\nevent: sighting\ndata: %b\n\n" % (event.sequence, encode(event))
