@@ -6,6 +6,7 @@ They are the golden examples of `tests/vectors/messages`, as values: a test keep
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -231,3 +232,14 @@ DEAD_LETTER_LIST = DeadLetterList(
 RETRY_ALL = Retry()
 RETRY_SOME = Retry(sequences=(4711, 4712))
 RETRY_RESULT = RetryResult(recalled=2)
+
+
+def stated(message: msgspec.Struct) -> Any:
+    """The message as plain JSON, without the fields that nobody would state in a request."""
+    return _without_nulls(msgspec.to_builtins(message))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list | tuple) else value
