@@ -83,7 +83,7 @@ API = Api(
                     examples={
                         "An image and its frame": {
                             "image": f"(the bytes of a {TAKEN})",
-                            "frame": example.FRAME,
+                            "frame": example.stated(example.FRAME),
                         }
                     },
                 ),

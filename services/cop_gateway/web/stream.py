@@ -13,7 +13,7 @@ from starlette.routing import Route
 from cop_gateway.delivery import Bulletin
 from cop_gateway.outbox.history_tables import Query
 from cop_gateway.web.history import History
-from cop_gateway.web.queries import MOST_SEQUENCE, bad, number, only
+from cop_gateway.web.queries import MOST_SEQUENCE, bad, number, only, text
 from serving.probes import Readiness
 from serving.problems import HttpProblem, retry_after
 from sightline.messages import Event, encode
@@ -53,16 +53,23 @@ class StreamCall:
                 detail=f"{MOST_WATCHERS} watch already",
                 headers=retry_after(_AGAIN_SECONDS),
             )
+        # HEAD is over with the headers: its client would wait for the end on the same connection.
+        following = self._follow(
+            self.bulletin.head if since is None else since,
+            camera=text(request, "camera_id"),
+            kind=text(request, "class"),
+        )
         return StreamingResponse(
-            self._follow(self.bulletin.head if since is None else since, request),
+            following if request.method == "GET" else (),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    async def _follow(self, since: int, request: Request) -> AsyncIterator[bytes]:
+    async def _follow(
+        self, since: int, *, camera: str | None, kind: str | None
+    ) -> AsyncIterator[bytes]:
         news = self.bulletin.subscribe()
         draining = asyncio.create_task(self.readiness.wait_draining())
-        camera, kind = (request.query_params.get(name) for name in ("camera_id", "class"))
         self.watchers += 1
         try:
             yield b"retry: 2000\n\n"

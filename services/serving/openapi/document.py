@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -29,8 +30,8 @@ _INSTANCE = "0f3a9d2e6b7c4d1f8a5e3c2b1d0f9e8a"
 _ABOUT = """
 
 **Access.** Where keys are configured, show an API key or a token: `Authorization: Bearer ...` or
-`X-Api-Key: ...`. Each call says which role it takes. Without keys a service listens on loopback
-only, and everybody may do everything.
+`X-Api-Key: ...`. Each call says which role it takes. What those may do who show nothing is a
+setting; on one machine and without keys, everything.
 
 **Errors** are problem documents (RFC 9457, `application/problem+json`). Programs go by `type`,
 which is stable, and by `field` and `limit`; `instance` is the request's id, as in the log. A path
@@ -44,8 +45,9 @@ A field that a request must not have is an error.
 _REQUEST_ID = Parameter(
     name="X-Request-Id",
     where="header",
-    meaning="The request's id: echoed, logged and sent on. A new one where there is none.",
-    schema={"type": "string", "maxLength": 128},
+    meaning="The request's id: echoed, logged and sent on. There is a new one where none is sent,"
+    " or one of more than 128 characters, or of others than letters, digits and `._:@/+=-`.",
+    schema={"type": "string"},
 )
 _TRACEPARENT = Parameter(
     name="traceparent",
@@ -204,7 +206,8 @@ def _problem(status: int, group: Sequence[Refusal], schemas: _Schemas) -> dict[s
                     },
                 },
                 "examples": {
-                    refusal.type: {"value": _example(refusal)} for refusal in reversed(group)
+                    type_: {"value": _example(next(each for each in group if each.type == type_))}
+                    for type_ in types
                 },
             }
         },
@@ -298,7 +301,7 @@ def _all_responses(paths: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str,
 
 def _key(name: str) -> str:
     """A component's key: letters, digits and `.-_` only."""
-    return "".join(char if char.isalnum() else "-" for char in name.lower()).strip("-")
+    return "-".join(re.findall("[a-z0-9]+", name.lower()))
 
 
 class _Schemas:

@@ -9,7 +9,7 @@ import msgspec
 from cop_gateway.cot import CotEvent, Point, to_xml
 from cop_gateway.web import formats, history, stream
 from cop_gateway.web.api.refusals import INVALID_QUERY, STORE_UNAVAILABLE
-from cop_gateway.web.queries import MOST_SEQUENCE
+from cop_gateway.web.queries import MOST_SEQUENCE, PLAIN
 from serving.openapi import (
     Content,
     Header,
@@ -26,7 +26,8 @@ from sightline.messages import AuditTrail, Event, EventList
 from sightline.messages import examples as example
 
 _TEXT = {"type": "string"}
-_NAME = {"type": "string", "minLength": 1}
+_PLAIN = {"type": "string", "pattern": PLAIN}
+_NAME = {**_PLAIN, "minLength": 1}
 _MOMENT = {"type": "string", "format": "date-time"}
 _SEQUENCE = whole_number(0, MOST_SEQUENCE)
 
@@ -68,9 +69,9 @@ def _geojson() -> dict[str, Any]:
                     "coordinates": {
                         "description": "Longitude, latitude, metres above the ellipsoid.",
                         "type": "array",
-                        "prefixItems": [{"type": "number"}] * 3,
-                        "items": False,
+                        "items": {"type": "number"},
                         "minItems": 3,
+                        "maxItems": 3,
                     },
                 },
                 "required": ["type", "coordinates"],
@@ -93,8 +94,8 @@ def _geojson() -> dict[str, Any]:
     }
 
 
-_CAMERA = Parameter(name="camera_id", meaning="Of this camera.", schema=_TEXT)
-_CLASS = Parameter(name="class", meaning="Of this class of object.", schema=_TEXT)
+_CAMERA = Parameter(name="camera_id", meaning="Of this camera.", schema=_PLAIN)
+_CLASS = Parameter(name="class", meaning="Of this class of object.", schema=_PLAIN)
 
 _LISTED = (
     json_reply(EventList, "", examples={"A page": example.EVENT_LIST}).contents[0],
@@ -132,7 +133,7 @@ OPERATIONS: Operations = {
             ),
             Parameter(name="before", meaning="Of lower sequence than this.", schema=_SEQUENCE),
             Parameter(name="since", meaning="Of higher sequence than this.", schema=_SEQUENCE),
-            Parameter(name="uid", meaning="Of this tracked object.", schema=_TEXT),
+            Parameter(name="uid", meaning="Of this tracked object.", schema=_PLAIN),
             _CAMERA,
             _CLASS,
             Parameter(name="from", meaning="Captured then or later.", schema=_MOMENT),
@@ -147,8 +148,8 @@ OPERATIONS: Operations = {
                         {"type": "number", "minimum": -limit, "maximum": limit}
                         for limit in (180, 90, 180, 90)
                     ],
-                    "items": False,
                     "minItems": 4,
+                    "maxItems": 4,
                 },
                 exploded=False,
                 example=[8.5, 47.3, 8.6, 47.4],

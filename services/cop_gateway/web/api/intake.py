@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import msgspec
+
 from cop_gateway.web import batch, formats
 from cop_gateway.web.api.history import COT_EXAMPLE
 from cop_gateway.web.api.refusals import STORE_UNAVAILABLE
@@ -16,6 +20,14 @@ _LINE_PROBLEM = Problem(
     status=400,
     detail="body: not JSON: Input data was truncated",
     field="body",
+)
+_NEXT_FRAME = DetectionReport(
+    frame=msgspec.structs.replace(
+        example.FRAME,
+        frame_id="000124",
+        captured_at=example.CAPTURED_AT + timedelta(seconds=1),
+    ),
+    detections=example.DETECTION_REPORT.detections,
 )
 
 
@@ -38,8 +50,8 @@ OPERATIONS: Operations = {
                 media_type="application/json",
                 schema=DetectionReport,
                 examples={
-                    "By box and by pixel": example.DETECTION_REPORT,
-                    "Nothing was seen": example.NOTHING_SEEN,
+                    "By box and by pixel": example.stated(example.DETECTION_REPORT),
+                    "Nothing was seen": example.stated(example.NOTHING_SEEN),
                 },
             ),
         ),
@@ -121,7 +133,9 @@ OPERATIONS: Operations = {
                 schema={"type": "string"},
                 item=DetectionReport,
                 examples={
-                    "Two frames": _lines(example.DETECTION_REPORT, example.NOTHING_SEEN),
+                    "Two frames": _lines(
+                        *map(example.stated, (example.DETECTION_REPORT, _NEXT_FRAME))
+                    ),
                 },
             )
             for kind in batch.TAKEN

@@ -115,7 +115,10 @@ OPERATIONS: Operations = {
             Content(
                 media_type="application/json",
                 schema=Retry,
-                examples={"Two of them": example.RETRY_SOME, "All": example.RETRY_ALL},
+                examples={
+                    "Two of them": example.stated(example.RETRY_SOME),
+                    "All": example.stated(example.RETRY_ALL),
+                },
             ),
         ),
         body_required=False,
