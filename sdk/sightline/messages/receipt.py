@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from sightline.messages.value import Answer
+from sightline.messages.value import Answer, Timestamp
 
 UnplacedReason: TypeAlias = Literal[
     "no_sensor",
@@ -74,9 +73,9 @@ class Event(Answer, frozen=True, kw_only=True):
     camera_id: str
     frame_id: str
     index: int
-    captured_at: datetime
-    committed_at: datetime
-    stale_at: datetime
+    captured_at: Timestamp
+    committed_at: Timestamp
+    stale_at: Timestamp
     position: GroundPosition
     ce90_m: float
     le90_m: float

@@ -38,8 +38,8 @@ which is stable, and by `field` and `limit`; `instance` is the request's id, as 
 that does not exist answers 404 `/problems/not-found`, another method than those here 405
 `/problems/method-not-allowed` with `Allow`; what is not HTTP at all, 400 and a line of text.
 
-Every `GET` answers `HEAD` as well. Readers ignore fields that they do not know: an answer may grow.
-A field that a request must not have is an error.
+Every `GET` answers `HEAD` as well. An answer may grow: ignore fields that you do not know. An
+unknown field in a request is an error.
 """
 
 _REQUEST_ID = Parameter(

@@ -157,7 +157,7 @@ OPERATIONS: Operations = {
             Parameter(
                 name="format",
                 meaning="Goes before the Accept header.",
-                schema={"enum": list(formats.NAMES)},
+                schema={"type": "string", "enum": list(formats.NAMES)},
             ),
         ),
         replies=(
