@@ -68,6 +68,9 @@ test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k n
 bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/detection_http.py
 	$(BIN)/python tests/bench/gateway_http.py
+	$(BIN)/python tests/bench/delivery.py
+	$(BIN)/python tests/bench/takeover.py
+	$(BIN)/python tests/bench/backlog.py --millions 0 1
 	$(BIN)/python tests/bench/frame_to_cot.py --clone
 
 .PHONY: reference

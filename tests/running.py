@@ -75,10 +75,14 @@ class Answer:
 
 
 def http(
-    url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    method: str | None = None,
 ) -> Answer:
     """One request on a connection of its own; problem documents are answers, too."""
-    request = urllib.request.Request(url, body, dict(headers or {}))
+    request = urllib.request.Request(url, body, dict(headers or {}), method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return Answer(answer.status, dict(answer.headers), answer.read())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from starlette.applications import Starlette
 
-from cop_gateway.cot import Catalogue, CatalogueError
+from cop_gateway.cot import Catalogue, CatalogueError, Marks
 from cop_gateway.delivery import Bulletin, Courier, DeliveryError
 from cop_gateway.delivery.tls import TlsTransport
 from cop_gateway.errors import SettingsError
@@ -26,6 +26,7 @@ from cop_gateway.metrics import GatewayMetrics
 from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.history_tables import Query
 from cop_gateway.outbox.postgres import PostgresOutbox
+from cop_gateway.outbox.record import SEEN_OR_RETRACTED
 from cop_gateway.outbox.sqlite import SqliteOutbox
 from cop_gateway.outbox.store import Outbox
 from cop_gateway.pipeline import CameraSite, Doctrine, Ground, Picture, World
@@ -39,6 +40,7 @@ from cop_gateway.web import api, page, problems
 from cop_gateway.web.batch import BatchCall
 from cop_gateway.web.detections import DetectionsCall
 from cop_gateway.web.history import HistoryCalls
+from cop_gateway.web.retraction import RetractionCall
 from cop_gateway.web.sinks import SinkCalls
 from cop_gateway.web.stream import StreamCall
 from serving import guard
@@ -96,6 +98,8 @@ def world(settings: Settings) -> World:
             version=settings.version,
             stale_seconds=settings.stale_seconds,
             simulated=settings.simulated,
+            marks=Marks(qos=settings.qos, opex=settings.opex),
+            image_url=settings.image_url,
             ce_meaning=settings.ce_meaning,
             platform_interval_seconds=settings.platform_interval_seconds or None,
         ),
@@ -159,7 +163,8 @@ def build(
     # Whatever is older belongs to tracks that are over.
     living = clock() - timedelta(seconds=settings.track_timeout_seconds)
     tracks = recovered(
-        store.events(Query(captured_from=living, limit=_RECOVERED_EVENTS)), unchanging.rules
+        store.events(Query(captured_from=living, kinds=SEEN_OR_RETRACTED, limit=_RECOVERED_EVENTS)),
+        unchanging.rules,
     )
     committer = Committer(
         store=store,
@@ -248,6 +253,7 @@ def build(
             *BatchCall(single=detections).routes(),
             *StreamCall(store=store, bulletin=bulletin, readiness=readiness).routes(),
             *HistoryCalls(store=store).routes(),
+            *RetractionCall(store=store, committer=committer, clock=clock).routes(),
             *SinkCalls(store=store, couriers=couriers, clock=clock).routes(),
         ],
         metrics=metrics,

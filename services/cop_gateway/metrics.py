@@ -34,6 +34,11 @@ class GatewayMetrics:
             ["reason"],
             registry=registry,
         )
+        self._retracted = Counter(
+            "sightline_gateway_tracks_retracted_total",
+            "Tracks that operators took back.",
+            registry=registry,
+        )
         self._ce90 = Histogram(
             "sightline_gateway_ce90_meters",
             "Circular error of the placed detections.",
@@ -123,16 +128,20 @@ class GatewayMetrics:
 
     def committed(self, records: Sequence[FrameRecord], seconds: float) -> None:
         """A group is on the disk."""
-        self._frames.inc(len(records))
+        frames = [record for record in records if not record.is_retraction]
+        self._frames.inc(len(frames))
+        self._retracted.inc(len(records) - len(frames))
         self._commit.observe(seconds)
         self._group.observe(len(records))
+        placed = 0
         for record in records:
             for event in record.events:
                 if event.kind == "detection":
-                    self._placed.inc()
+                    placed += 1
                     self._ce90.observe(event.ce90_m)
             for each in record.unplaced:
                 self._unplaced.labels(each.reason).inc()
+        self._placed.inc(placed)
 
     def sent(self, sink: str, events: int) -> None:
         """Events went out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ from serving.keychain import AccessSettings
 from sightline.messages import Sensor
 
 PREFIX = "SIGHTLINE_GATEWAY_"
+_BLANK = re.compile(r"\{[^}]*\}?")
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
@@ -165,7 +167,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     """Where we are, degrees; without it we are listed and not drawn."""
 
     classes_file: str | None = None
-    """TOML that overrides or extends the table of classes."""
+    """YAML that overrides or extends the table of classes."""
     unknown_class_type: str = "a-u-G"
     """CoT type of a class that is in no table (its name is in the remarks); `refuse` refuses such
     a detection with 422."""
@@ -173,6 +175,13 @@ class Settings(_Section, frozen=True, kw_only=True):
     """After how long a TAK client may drop a sighting."""
     simulated: bool = False
     """Mark every event as simulated (how = m-s)."""
+    qos: Annotated[str, Meta(pattern=r"^\d-[rfi]-[gcd]$")] | None = None
+    """The attribute `qos` of every event: priority, overtaking, assurance, such as 5-r-d."""
+    opex: Annotated[str, Meta(pattern=r"^(o|[es](-[A-Za-z0-9._-]{1,64})?)$")] | None = None
+    """The attribute `opex` of every event: o operations, e-NAME exercise, s-NAME simulation."""
+    image_url: Annotated[str, Meta(pattern=r"^https?://[^\s]+$", max_length=1_024)] | None = None
+    """Where a frame's picture can be seen, linked from each of its sightings: an address with
+    {camera_id} and {frame_id} in it."""
     ce_meaning: Literal["ce90", "sigma"] = "ce90"
     """What `point/@ce` states: the 90 % error, as TAK clients show it, or one sigma."""
     platform_interval_seconds: Seconds = 1.0
@@ -225,6 +234,8 @@ class Settings(_Section, frozen=True, kw_only=True):
         names = [sink.name for sink in self.all_sinks()]
         if len(names) != len(set(names)):
             raise ValueError("sinks: every sink needs a name of its own")
+        if unknown := set(_BLANK.findall(self.image_url or "")) - {"{camera_id}", "{frame_id}"}:
+            raise ValueError(f"image_url: {min(unknown)} is neither {{camera_id}} nor {{frame_id}}")
         cameras = [camera.id for camera in self.cameras]
         if len(cameras) != len(set(cameras)):
             raise ValueError("cameras: every camera needs an id of its own")

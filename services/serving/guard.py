@@ -214,6 +214,7 @@ class GuardMiddleware:
                 return
             if principal is not None:
                 logs.bind(principal=principal.id)
+                scope.setdefault("state", {})["principal"] = principal.id
         await self._app(scope, receive, send)
 
 

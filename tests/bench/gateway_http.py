@@ -33,6 +33,11 @@ from cop_gateway.pipeline import Picture, advance
 from cop_gateway.settings import Settings
 from sightline.messages import DetectionReport, decode
 
+LOADS = (
+    (40, 32, None), (20, 32, None), (10, 32, None), (1, 64, None), (20, 32, 250.0), (10, 64, 500.0),
+)  # fmt: skip
+"""Detections a frame, clients, frames a second; the last two by the clock, at 5,000 events/s."""
+
 SENSOR = {
     "position": {
         "latitude": 47.3977, "longitude": 8.5456, "altitude": 500.0, "altitude_reference": "hae",
@@ -50,6 +55,8 @@ class Load:
     connections: int
     detections: int
     seconds: float
+    frames_per_s: float | None = None
+    """Sent by the clock, whatever the answers take (open loop); None: as fast as answers come."""
 
 
 def body(frame: str, camera: str, detections: int) -> bytes:
@@ -75,12 +82,19 @@ def body(frame: str, camera: str, detections: int) -> bytes:
     ).encode()  # fmt: skip
 
 
-async def client(port: int, name: str, load: Load) -> tuple[int, list[float]]:
-    """Post frames one after the other on one connection until the time is up."""
+async def client(port: int, name: str, load: Load, share: float) -> tuple[int, list[float]]:
+    """Post frames one after the other on one connection until the time is up.
+
+    By the clock, each client begins at its share of the interval; a wait counts from when the frame
+    was due, so that a stall is seen in every frame that it held up.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = "POST /v1/detections HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
-    end, sent, waits = time.perf_counter() + load.seconds, 0, []
-    while (began := time.perf_counter()) < end:
+    gap = load.connections / load.frames_per_s if load.frames_per_s else 0.0
+    start, sent, waits = time.perf_counter() + share * gap, 0, []
+    while (began := start + sent * gap if gap else time.perf_counter()) < start + load.seconds:
+        if (early := began - time.perf_counter()) > 0 and gap:
+            await asyncio.sleep(early)
         # A camera each: a frame of one camera is not held against those of another.
         data = body(f"{name}-{sent}", name, load.detections)
         writer.write(head.format(len(data)).encode() + data)
@@ -100,7 +114,7 @@ async def drive(port: int, load: Load) -> None:
     began = time.perf_counter()
     tag = f"{os.getpid():x}"
     results = await asyncio.gather(
-        *(client(port, f"{tag}-{i}", load) for i in range(load.connections))
+        *(client(port, f"{tag}-{i}", load, i / load.connections) for i in range(load.connections))
     )
     seconds = time.perf_counter() - began
     waits = sorted(wait for _, each in results for wait in each)
@@ -117,8 +131,8 @@ async def drive(port: int, load: Load) -> None:
     )
 
 
-def over_http(folder: Path, load: Load) -> dict[str, float]:
-    """A fresh gateway, one round of load."""
+def over_http(folder: Path, load: Load, *, sink: str | None = None) -> dict[str, float]:
+    """A gateway on the database in that folder, one round of load; how much memory it took."""
     port_file = folder / "port"
     gateway = subprocess.Popen(
         [sys.executable, "-m", "cop_gateway", "--port", "0", "--port-file", str(port_file)],
@@ -126,7 +140,8 @@ def over_http(folder: Path, load: Load) -> dict[str, float]:
         | {
             "SIGHTLINE_GATEWAY_DATABASE": f"sqlite:///{folder / 'gateway.db'}",
             "SIGHTLINE_GATEWAY_GROUND_HEIGHT_M": "400",
-            "SIGHTLINE_GATEWAY_LOG_LEVEL": "warning",
+            "SIGHTLINE_GATEWAY_LOG_LEVEL": "error",
+            **({"SIGHTLINE_GATEWAY_SINK": sink} if sink else {}),
         },
     )
     try:
@@ -139,7 +154,7 @@ def over_http(folder: Path, load: Load) -> dict[str, float]:
             [
                 sys.executable, __file__, "--drive", str(port), "--connections",
                 str(load.connections), "--detections", str(load.detections), "--seconds",
-                str(load.seconds),
+                str(load.seconds), "--pace", str(load.frames_per_s or 0.0),
             ],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
@@ -149,6 +164,8 @@ def over_http(folder: Path, load: Load) -> dict[str, float]:
         result["frames_per_commit"] = _sample(
             text, "sightline_gateway_commit_frames_sum"
         ) / _sample(text, "sightline_gateway_commit_frames_count")
+        status = Path(f"/proc/{gateway.pid}/status").read_text()
+        result["peak_mb"] = int(status.split("VmHWM:")[1].split()[0]) / 1024
         return result
     finally:
         gateway.terminate()
@@ -187,7 +204,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--drive", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--detections", type=int, default=10)
+    parser.add_argument("--detections", type=int, default=20)
+    parser.add_argument("--pace", type=float, default=0.0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.drive:
         asyncio.run(
@@ -197,16 +215,22 @@ def main() -> None:
                     connections=options.connections,
                     detections=options.detections,
                     seconds=options.seconds,
+                    frames_per_s=options.pace or None,
                 ),
             )
         )
         return
-    table = Table(title="Gateway: durable events over HTTP, SQLite synchronous FULL")
-    for column in ("detections/frame", "clients", "events/s", "frames/s", "p50 ms", "p99 ms",
-                   "frames/commit", "raw events/s", "share of raw"):  # fmt: skip
+    table = Table(
+        title="Gateway: durable events over HTTP, SQLite synchronous FULL (detections a frame)"
+    )
+    for column in ("a frame", "clients", "events/s", "frames/s", "p50 ms", "p99 ms",
+                   "a commit", "raw events/s", "of raw", "peak MB"):  # fmt: skip
         table.add_column(column, justify="right")
-    for detections, connections in ((10, 32), (3, 32), (1, 64)):
-        load = Load(connections=connections, detections=detections, seconds=options.seconds)
+    loads = [
+        Load(connections=clients, detections=detections, seconds=options.seconds, frames_per_s=pace)
+        for detections, clients, pace in LOADS
+    ]
+    for load in loads:
         rounds = []
         for _ in range(options.rounds):
             with tempfile.TemporaryDirectory(prefix="sightline-bench-") as name:
@@ -217,9 +241,10 @@ def main() -> None:
                 rounds.append(got)
         mid = {key: median(each[key] for each in rounds) for key in rounds[0]}
         table.add_row(
-            str(detections), str(connections), f"{mid['events_per_s']:.0f}",
+            str(load.detections), str(load.connections), f"{mid['events_per_s']:.0f}",
             f"{mid['frames_per_s']:.0f}", f"{mid['p50_ms']:.1f}", f"{mid['p99_ms']:.1f}",
-            f"{mid['frames_per_commit']:.1f}", f"{mid['raw']:.0f}", f"{mid['share']:.2f}",
+            f"{mid['frames_per_commit']:.1f}", f"{mid['raw']:.0f}",
+            "paced" if load.frames_per_s else f"{mid['share']:.2f}", f"{mid['peak_mb']:.0f}",
         )  # fmt: skip
     Console(width=120).print(table)
 

@@ -60,6 +60,18 @@ def test_each_key_may_what_its_roles_say(gateway: Gateway) -> None:
     refused(http(f"{gateway.url}/v1/events", headers=bearer(CAMERA)), 403)
 
 
+def test_only_an_operator_takes_a_track_back_and_the_answer_names_whose_key_it_was(
+    gateway: Gateway,
+) -> None:
+    uid = gateway.post(report("f-1", cars=1), **bearer(CAMERA)).json["results"][0]["uid"]
+    url = f"{gateway.url}/v1/events/{uid}"
+    for key in (CAMERA, VIEWER):
+        refused(http(url, headers=bearer(key), method="DELETE"), 403)
+    answer = http(url, headers=bearer(OPERATOR), method="DELETE")
+    assert answer.status == 200
+    assert answer.json["by"] == "operator"
+
+
 def test_without_a_key_only_the_probes_and_the_page_answer(gateway: Gateway) -> None:
     for path in ("/health", "/ready", "/metrics", "/"):
         assert http(gateway.url + path).status == 200, path

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from cop_gateway.outbox.errors import HoldLostError, StoreFailedError, StoreUnusableError
 from cop_gateway.outbox.history_tables import Query

@@ -25,6 +25,7 @@ from sightline.messages.receipt import (
     GroundPosition,
     Placement,
     Receipt,
+    Retraction,
     Unplaced,
     UnplacedReason,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "Position",
     "Problem",
     "Receipt",
+    "Retraction",
     "Retry",
     "RetryResult",
     "Sensor",

@@ -28,6 +28,7 @@ from sightline.messages.receipt import (
     GroundPosition,
     Placement,
     Receipt,
+    Retraction,
     Unplaced,
 )
 from sightline.messages.sensor import (
@@ -125,6 +126,14 @@ EVENT = Event(
     speed_mps=11.25,
 )
 EVENT_LIST = EventList(events=(EVENT,), next=7)
+
+RETRACTION = Retraction(
+    uid=EVENT.uid,
+    class_name=EVENT.class_name,
+    retracted_at=CAPTURED_AT.replace(minute=3, microsecond=0),
+    reason="a shadow",
+    by="operator-key-1",
+)
 
 AUDIT_TRAIL = AuditTrail(
     entries=(

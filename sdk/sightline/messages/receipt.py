@@ -84,6 +84,8 @@ class Event(Answer, frozen=True, kw_only=True):
     course: float | None = None
     """Degrees clockwise from true north, of a moving object."""
     speed_mps: float | None = None
+    retracted_at: Timestamp | None = None
+    """When an operator took the whole track back; None while it stands."""
 
 
 class EventList(Answer, frozen=True, kw_only=True):
@@ -91,3 +93,16 @@ class EventList(Answer, frozen=True, kw_only=True):
 
     events: tuple[Event, ...]
     next: int | None = None
+    retracted: tuple[str, ...] = ()
+    """With `since`: the uids of the tracks that were taken back after it."""
+
+
+class Retraction(Answer, frozen=True, kw_only=True):
+    """A track that was taken back: TAK clients delete its marker, and its uid is not used again."""
+
+    uid: str
+    class_name: str = msgspec.field(name="class")
+    retracted_at: Timestamp
+    reason: str | None = None
+    by: str
+    """Who took it back: the id of the key or token."""

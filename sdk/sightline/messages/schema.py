@@ -16,7 +16,7 @@ from sightline.messages.detection import DetectionReport
 from sightline.messages.frame import Frame
 from sightline.messages.inference import DetectResult, ModelList
 from sightline.messages.problem import Problem
-from sightline.messages.receipt import EventList, Receipt
+from sightline.messages.receipt import EventList, Receipt, Retraction
 from sightline.messages.sink import DeadLetterList, Retry, SinkList
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
@@ -26,6 +26,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "detect-result": DetectResult,
     "model-list": ModelList,
     "event-list": EventList,
+    "retraction": Retraction,
     "sink-list": SinkList,
     "dead-letter-list": DeadLetterList,
     "retry": Retry,
@@ -120,4 +121,4 @@ def _cleaned(schema: Any) -> Any:
             else _cleaned(value)
             for name, value in schema.items()
         }
-    return [_cleaned(each) for each in schema] if isinstance(schema, list) else schema
+    return [_cleaned(each) for each in schema] if isinstance(schema, list | tuple) else schema

@@ -2,7 +2,7 @@
 
 from cop_gateway.cot.catalogue import Catalogue, ObjectClass
 from cop_gateway.cot.errors import CatalogueError, CotError, FramingError
-from cop_gateway.cot.event import CotEvent, Point, to_xml
+from cop_gateway.cot.event import CotEvent, Marks, Point, to_xml
 from cop_gateway.cot.ping import is_ping, is_pong, ping, pong
 from cop_gateway.cot.stream import EventSplitter
 
@@ -13,6 +13,7 @@ __all__ = [
     "CotEvent",
     "EventSplitter",
     "FramingError",
+    "Marks",
     "ObjectClass",
     "Point",
     "is_ping",

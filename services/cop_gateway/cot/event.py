@@ -26,8 +26,29 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Marks:
+    """Attributes of the event itself. Source: MITRE Event.xsd."""
+
+    access: str = "Undefined"
+    """Who may see it, in words of the operation."""
+    qos: str | None = None
+    """Priority 0..9, overtaking (r, f or i) and assurance (g, d or c), such as 5-r-d."""
+    opex: str | None = None
+    """o for operations, e-NAME for an exercise, s-NAME for a simulation."""
+
+    @property
+    def xml(self) -> str:
+        """The attributes with a leading space each."""
+        given = {"access": self.access, "qos": self.qos, "opex": self.opex}
+        return attributes({name: value for name, value in given.items() if value is not None})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CotEvent:
-    """One event. `detail` maps element names to their attributes; `remarks` is for people."""
+    """One event. `detail` maps element names to their attributes; `remarks` is for people.
+
+    `marks` is what every event of an operation says alike: access, quality of service, exercise.
+    """
 
     uid: str
     type: str
@@ -37,7 +58,7 @@ class CotEvent:
     point: Point
     detail: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     remarks: str = ""
-    access: str = "Undefined"
+    marks: Marks = Marks()
 
 
 def to_xml(event: CotEvent) -> str:
@@ -49,7 +70,7 @@ def to_xml(event: CotEvent) -> str:
     return (
         f'<event version="2.0" uid="{escape(event.uid)}" type="{escape(event.type)}"'
         f' how="{event.how}" time="{when}" start="{when}" stale="{timestamp(event.stale)}"'
-        f' access="{escape(event.access)}">'
+        f"{event.marks.xml}>"
         f'<point lat="{degrees(point.latitude)}" lon="{degrees(point.longitude)}"'
         f' hae="{metres(point.hae)}" ce="{metres(point.ce)}" le="{metres(point.le)}"/>'
         f"<detail>{detail}{remarks}</detail></event>"

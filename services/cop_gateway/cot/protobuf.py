@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from cop_gateway.cot import wire
 from cop_gateway.cot.errors import EventError, FramingError
-from cop_gateway.cot.xml import attributes, degrees, metres, timestamp
+from cop_gateway.cot.xml import attributes, degrees, escape, metres, timestamp
 
 VERSION = 1
 MAGIC = 0xBF
@@ -132,11 +132,22 @@ def _detail(detail: ET.Element | None) -> bytes:
         if field and field not in typed:
             typed[field] = body
         else:
-            element.tail = None
-            rest.append(ET.tostring(element, encoding="unicode"))
+            rest.append(_written(element))
     parts = [wire.text(1, "".join(rest))]
     parts += [wire.message(field, typed[field]) for field in sorted(typed)]
     return wire.message(_DETAIL, b"".join(parts))
+
+
+def _written(element: ET.Element) -> str:
+    """An element as text; ours have no namespaces, and are several times as fast as others."""
+    if element.tag[:1] == "{":
+        element.tail = None
+        return ET.tostring(element, encoding="unicode")
+    inside = escape(element.text) if element.text else ""
+    for child in element:
+        inside += _written(child) + (escape(child.tail) if child.tail else "")
+    head = f"<{element.tag}{attributes(element.attrib)}"
+    return f"{head}>{inside}</{element.tag}>" if inside else f"{head}/>"
 
 
 def _typed(element: ET.Element) -> tuple[int, bytes]:

@@ -14,12 +14,16 @@ from cop_gateway.cot.errors import FramingError
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MOST_VARINT_BYTES = 10
 
+_SINGLE = tuple(bytes((number,)) for number in range(0x80))
+
 Value = int | float | bytes
 """A varint, a double, or the bytes of a string or message."""
 
 
 def varint(number: int) -> bytes:
     """An unsigned number, seven bits a byte, the lowest first."""
+    if number < 0x80:
+        return _SINGLE[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

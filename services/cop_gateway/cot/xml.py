@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 UNKNOWN = "9999999.0"
 """CoT's word for a height or an error that nobody knows."""
 
+# Most text is plain, and asking is much cheaper than translating.
+_PLAIN = re.compile(r"[\w .:/#%,()+@=;?~!*{}\[\]|-]*", re.ASCII)
 # Characters that XML 1.0 cannot carry at all, not even escaped.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = str.maketrans(
@@ -27,6 +29,8 @@ _ESCAPES = str.maketrans(
 
 def escape(text: str) -> str:
     """Text for an attribute or an element; what XML cannot carry becomes U+FFFD."""
+    if _PLAIN.fullmatch(text):
+        return text
     return _FORBIDDEN.sub("\ufffd", text).translate(_ESCAPES)
 
 

@@ -51,7 +51,13 @@ class Filter:
     cameras: bool = True
 
     def wants(self, event: Dispatch) -> bool:
-        """Whether the sink wants this event."""
+        """Whether the sink wants this event.
+
+        It always gets retractions: there is nothing in them to hide, and whoever never had the
+        marker has nothing to delete.
+        """
+        if event.kind == "retraction":
+            return True
         return self._wants_kind(event) and self._wants_place(event)
 
     def _wants_kind(self, event: Dispatch) -> bool:
@@ -135,4 +141,6 @@ def _reason(
 
 
 def _is_stale(event: Dispatch, now: datetime) -> bool:
-    return event.stale_at is not None and event.stale_at <= now
+    # A marker that was taken back must go, however late.
+    late = event.stale_at is not None and event.stale_at <= now
+    return late and event.kind != "retraction"

@@ -14,6 +14,8 @@ import numpy as np
 from cop_gateway.geolocation.wgs84 import Array
 
 PROBABILITY = 0.9
+CE90_PER_SIGMA = 2.145966026289347
+"""90 % of a circular normal distribution lies within this many sigmas of its mean."""
 LE90_PER_SIGMA = 1.6448536269514722
 """90 % of a normal distribution lies within this many sigmas of its mean."""
 
@@ -50,6 +52,18 @@ def ce90(covariance: Array) -> Array:
     minor = np.sqrt(np.maximum(middle - half, 0.0))
     ratio = np.divide(minor, major, out=np.zeros_like(major), where=major > 0.0)
     return np.asarray(major * np.interp(ratio, *_quantiles()))
+
+
+def ellipse(covariance: Array) -> tuple[Array, Array, Array]:
+    """The one-sigma error ellipse of (..., 2, 2) in m², east then north.
+
+    Its semi-axes in metres, and the major one's azimuth in degrees clockwise from true north,
+    0 to 180.
+    """
+    ee, nn, en = covariance[..., 0, 0], covariance[..., 1, 1], covariance[..., 0, 1]
+    middle, half = (ee + nn) / 2.0, np.hypot((ee - nn) / 2.0, en)
+    azimuth = np.mod(np.degrees(0.5 * np.arctan2(2.0 * en, nn - ee)), 180.0)
+    return np.sqrt(middle + half), np.sqrt(np.maximum(middle - half, 0.0)), azimuth
 
 
 def flag(ce90_m: float) -> Literal["GREEN", "YELLOW", "RED"]:

@@ -23,6 +23,7 @@ from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.record import FrameKey, FrameRecord
 from cop_gateway.pipeline import Picture, World, advance
 from cop_gateway.pipeline.recovery import caught_up
+from cop_gateway.pipeline.retraction import Withdrawal, retraction, without
 from sightline.messages import DetectionReport, Event
 
 _log = structlog.get_logger(__name__)
@@ -63,7 +64,7 @@ class Committed:
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Job:
     key: FrameKey
-    report: DetectionReport
+    work: DetectionReport | Withdrawal
     received_at: datetime
     trace_id: str | None
     answer: asyncio.Future[Committed]
@@ -116,8 +117,10 @@ class Committer:
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
-    async def submit(self, report: DetectionReport, *, trace_id: str | None = None) -> Committed:
-        """Answer once the frame is on the disk.
+    async def submit(
+        self, work: DetectionReport | Withdrawal, *, trace_id: str | None = None
+    ) -> Committed:
+        """Answer once the frame (or that a track is taken back) is on the disk.
 
         Raises IntakeBusyError when too many wait, IntakeFailedError when it could not be stored.
         A sender that goes away changes nothing: what was taken in is committed.
@@ -126,13 +129,12 @@ class Committer:
             raise IntakeBusyError(
                 f"{self._waiting} frames wait already (limit {self._queue_limit})"
             )
-        key = FrameKey(camera_id=report.frame.camera_id, frame_id=report.frame.frame_id)
         answer: asyncio.Future[Committed] = self._loop.create_future()
         self._waiting += 1
         self._jobs.put(
             _Job(
-                key=key,
-                report=report,
+                key=_key(work),
+                work=work,
                 received_at=self._clock(),
                 trace_id=trace_id,
                 answer=answer,
@@ -188,11 +190,11 @@ class Committer:
         records: list[FrameRecord] = []
         with self._store.turn() as news:
             known = self._store.receipts(list(first))
-            reports = [job.report for key, job in first.items() if key not in known]
+            works = [job.work for key, job in first.items() if key not in known]
             if news:
                 picture = caught_up(picture, news, self._world.rules)
-            if reports:
-                picture, records = advance(picture, reports, self._world)
+            if works:
+                picture, records = self._worked(picture, works)
                 records = [_marked(record, first[record.key]) for record in records]
                 began = time.perf_counter()
                 head = self._store.commit(records, self._clock())
@@ -212,6 +214,18 @@ class Committer:
             for job in jobs
         ]
 
+    def _worked(
+        self, picture: Picture, works: Sequence[DetectionReport | Withdrawal]
+    ) -> tuple[Picture, list[FrameRecord]]:
+        """The picture after all of it, and what is to be committed."""
+        reports = [work for work in works if isinstance(work, DetectionReport)]
+        picture, records = advance(picture, reports, self._world)
+        for work in works:
+            if isinstance(work, Withdrawal):
+                picture = without(picture, work.last.uid)
+                records.append(retraction(work, self._world.doctrine))
+        return picture, records
+
     def _settle(self, jobs: list[_Job], outcomes: list[_Outcome]) -> None:
         def deliver() -> None:
             self._waiting -= len(jobs)
@@ -229,6 +243,12 @@ class Committer:
         if self._loop is None:
             raise AssertionError("the thread runs only once the loop is known")
         self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def _key(work: DetectionReport | Withdrawal) -> FrameKey:
+    if isinstance(work, Withdrawal):
+        return work.key
+    return FrameKey(camera_id=work.frame.camera_id, frame_id=work.frame.frame_id)
 
 
 def _marked(record: FrameRecord, job: _Job) -> FrameRecord:

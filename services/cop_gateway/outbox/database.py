@@ -6,6 +6,7 @@ truth as 0 and 1, and nothing that only one of them knows.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,7 @@ class Database(Protocol):
         """Change something, all of it or nothing; durable when the block has ended."""
 
 
+@functools.lru_cache(maxsize=4_096)
 def microseconds(moment: datetime) -> int:
     """How times are stored: microseconds since the epoch."""
     since = moment - _EPOCH

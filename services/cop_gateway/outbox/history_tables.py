@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cop_gateway.geolocation import flag, tle_category
-from cop_gateway.outbox.database import Database, microseconds, moment_of
-from cop_gateway.outbox.record import FrameKey
+from cop_gateway.outbox.database import Database, marks, microseconds, moment_of, portions
+from cop_gateway.outbox.record import RETRACTION_MARK, SEEN, EventKind, FrameKey
 from sightline.messages import (
     AuditEntry,
     AuditSink,
@@ -42,11 +42,14 @@ class Query:
     captured_from: datetime | None = None
     captured_to: datetime | None = None
     box: tuple[float, float, float, float] | None = None
+    kinds: tuple[EventKind, ...] = SEEN
     limit: int = 100
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition and its values."""
-        parts: list[tuple[str, Sequence[Any]]] = [("kind = ?", ("detection",))]
+        parts: list[tuple[str, Sequence[Any]]] = [
+            (f"kind IN ({marks(len(self.kinds))})", self.kinds)
+        ]
         for condition, value in (
             ("sequence < ?", self.before),
             ("sequence > ?", self.since),
@@ -93,6 +96,30 @@ class HistoryTables:
             )
             return cursor.fetchall()
 
+    def retracted(self, uids: Iterable[str]) -> dict[str, datetime]:
+        """When those of these tracks that were taken back were so."""
+        found: dict[str, datetime] = {}
+        with self._database.reading("read the history") as cursor:
+            for some in portions(list(dict.fromkeys(uids))):
+                cursor.execute(
+                    "SELECT uid, committed_at FROM events WHERE kind = 'retraction'"  # noqa: S608
+                    f" AND uid IN ({marks(len(some))})",
+                    some,
+                )
+                found.update((row[0], moment_of(row[1])) for row in cursor.fetchall())
+        return found
+
+    def retracted_since(self, sequence: int, limit: int) -> list[str]:
+        """The tracks that were taken back after that place in the outbox, in order."""
+        with self._database.reading("read the history") as cursor:
+            cursor.execute(
+                # The plus keeps the database from walking along all events since then.
+                "SELECT uid FROM events WHERE kind = 'retraction' AND +sequence > ?"
+                " ORDER BY +sequence LIMIT ?",
+                (sequence, limit),
+            )
+            return [row[0] for row in cursor.fetchall()]
+
     def frame_xml(self, key: FrameKey) -> list[str]:
         """The CoT of a frame's placed detections, in their order."""
         with self._database.reading("read a frame") as cursor:
@@ -114,7 +141,7 @@ class HistoryTables:
                 key,
             )
             frame = cursor.fetchone()
-            if frame is None:
+            if frame is None or key.frame_id.startswith(RETRACTION_MARK):
                 return None
             first, last = int(frame[5] or 0), int(frame[6] or -1)
             cursor.execute(
@@ -125,18 +152,22 @@ class HistoryTables:
             sequences = {int(row[1]): int(row[0]) for row in cursor.fetchall()}
             cursor.execute("SELECT name, cursor FROM sinks ORDER BY name")
             sinks = cursor.fetchall()
-            cursor.execute(
-                "SELECT sink, first, last, sent_at, settled_at, acknowledged, skipped"
-                " FROM deliveries WHERE last >= ? AND first <= ?",
-                (first, last),
-            )
-            deliveries = cursor.fetchall()
-            cursor.execute(
-                "SELECT sink, sequence, reason, buried_at FROM dead_letters"
-                " WHERE sequence BETWEEN ? AND ?",
-                (first, last),
-            )
-            dead = {(row[0], int(row[1])): row for row in cursor.fetchall()}
+            deliveries: list[Any] = []
+            dead: dict[tuple[str, int], Any] = {}
+            for name, _ in sinks:
+                # A sink's batches follow each other: those that the frame is in come first.
+                cursor.execute(
+                    "SELECT sink, first, last, sent_at, settled_at, acknowledged, skipped"
+                    " FROM deliveries WHERE sink = ? AND last >= ? ORDER BY last LIMIT ?",
+                    (name, first, last - first + 1),
+                )
+                deliveries += cursor.fetchall()
+                cursor.execute(
+                    "SELECT sink, sequence, reason, buried_at FROM dead_letters"
+                    " WHERE sink = ? AND sequence BETWEEN ? AND ?",
+                    (name, first, last),
+                )
+                dead.update(((row[0], int(row[1])), row) for row in cursor.fetchall())
         receipt = decode(bytes(frame[2]), Receipt)
         return [
             AuditEntry(

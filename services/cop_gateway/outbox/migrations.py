@@ -99,6 +99,11 @@ SQLITE_STEPS: tuple[str, ...] = (
         PRIMARY KEY (sink, sequence)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE INDEX retractions ON events (uid, sequence) WHERE kind = 'retraction';
+    CREATE INDEX dead_letters_by_time ON dead_letters (buried_at);
+    CREATE INDEX deliveries_by_last ON deliveries (last);
+    """,
 )
 
 POSTGRES_STEPS: tuple[str, ...] = (
@@ -184,6 +189,11 @@ POSTGRES_STEPS: tuple[str, ...] = (
         retrying INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (sink, sequence)
     );
+    """,
+    """
+    CREATE INDEX retractions ON events (uid, sequence) WHERE kind = 'retraction';
+    CREATE INDEX dead_letters_by_time ON dead_letters (buried_at);
+    CREATE INDEX deliveries_by_last ON deliveries (last);
     """,
 )
 

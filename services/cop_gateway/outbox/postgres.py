@@ -166,8 +166,8 @@ class PostgresOutbox(Outbox):
             news: list[Event] = []
             if head > self._known:
                 cursor.execute(
-                    f"SELECT {EVENT} FROM events WHERE sequence > ? AND kind = 'detection'"  # noqa: S608
-                    " ORDER BY sequence DESC LIMIT ?",
+                    f"SELECT {EVENT} FROM events WHERE sequence > ?"  # noqa: S608
+                    " AND kind IN ('detection', 'retraction') ORDER BY sequence DESC LIMIT ?",
                     (self._known, _NEWS),
                 )
                 news = [event_of(row) for row in cursor.fetchall()]

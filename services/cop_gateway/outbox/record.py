@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
+import msgspec
+
 from sightline.messages import Detection, UnplacedReason
 
-EventKind = Literal["detection", "platform", "interest"]
-"""A sighting; the camera itself with its field of view; the point that it looks at."""
+EventKind = Literal["detection", "platform", "interest", "retraction"]
+"""A sighting; the camera itself with its field of view; the point that it looks at; a track that
+is taken back (its uid is the track's)."""
+SEEN: tuple[EventKind, ...] = ("detection",)
+SEEN_OR_RETRACTED: tuple[EventKind, ...] = ("detection", "retraction")
+RETRACTED = "t-x-d-d"
+"""The CoT type of a retraction, by which its row is known among sightings."""
+RETRACTION_MARK = "~"
+"""What the frame_id of its receipt begins with, and that of no frame."""
 
 
 class FrameKey(NamedTuple):
@@ -20,8 +29,7 @@ class FrameKey(NamedTuple):
     frame_id: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EventRecord:
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One CoT event to be delivered to every sink, with what the history is asked for."""
 
     kind: EventKind
@@ -65,6 +73,11 @@ class FrameRecord:
     """When it was taken in, by our clock."""
     trace_id: str | None = None
     """W3C trace id of the request that brought it."""
+
+    @property
+    def is_retraction(self) -> bool:
+        """Whether it takes a track back, and is no frame."""
+        return self.key.frame_id.startswith(RETRACTION_MARK)
 
 
 class Dispatch(NamedTuple):

@@ -18,7 +18,7 @@ from cop_gateway.pipeline.doctrine import Doctrine
 from cop_gateway.pipeline.ground import Ground
 from cop_gateway.pipeline.placing import Placed, place
 from cop_gateway.pipeline.platform import platform_events
-from cop_gateway.pipeline.sighting import placement, sighting_event, unplaced
+from cop_gateway.pipeline.sighting import SightingWriter, placement, unplaced
 from cop_gateway.tracking import Rules, Sightings, Tracks, step
 from sightline.messages import DetectionReport, Placement, Receipt, Unplaced, encode
 
@@ -61,9 +61,7 @@ def _frame(
     frame = report.frame
     key = FrameKey(camera_id=frame.camera_id, frame_id=frame.frame_id)
     seconds = frame.captured_at.timestamp()
-    results: list[Placement | Unplaced] = [
-        unplaced(index, placed) for index in range(len(report.detections))
-    ]
+    placements: dict[int, Placement] = {}
     events: list[EventRecord] = []
     fixes = placed.fixes
     on_ground = (
@@ -83,19 +81,15 @@ def _frame(
             world.rules,
         )
         picture = replace(picture, tracks=tracks)
-        for order, index in enumerate(on_ground.tolist()):
-            result = placement(index, fixes, report.detections[index], who.uid[order], world)
-            results[index] = result
-            events.append(
-                sighting_event(
-                    result,
-                    report=report,
-                    fixes=fixes,
-                    course=float(who.course[order]),
-                    speed_mps=float(who.speed_mps[order]),
-                    doctrine=world.doctrine,
-                )
-            )
+        writer = SightingWriter(report, world.doctrine)
+        motion = zip(
+            on_ground.tolist(), who.uid, who.course.tolist(), who.speed_mps.tolist(), strict=True
+        )
+        for index, uid, course, speed_mps in motion:
+            kind = world.catalogue.find(report.detections[index].class_name)
+            fix = placed.told[index]
+            result = placements[index] = placement(index, fix, uid, kind)
+            events.append(writer.event(result, fix, kind, course=course, speed_mps=speed_mps))
     interval = world.doctrine.platform_interval_seconds
     last = picture.platforms.get(key.camera_id)
     if (
@@ -105,7 +99,10 @@ def _frame(
     ):
         events.extend(platform_events(report, placed, world.doctrine))
         picture = replace(picture, platforms={**picture.platforms, key.camera_id: seconds})
-    receipt = Receipt(frame_id=key.frame_id, camera_id=key.camera_id, results=tuple(results))
+    results = tuple(
+        placements.get(index) or unplaced(index, placed) for index in range(len(report.detections))
+    )
+    receipt = Receipt(frame_id=key.frame_id, camera_id=key.camera_id, results=results)
     return picture, FrameRecord(
         key=key,
         captured_at=frame.captured_at,

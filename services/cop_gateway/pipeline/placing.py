@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cop_gateway.cot import Catalogue
 from cop_gateway.geolocation import Camera, Fixes, Limits, Sigmas, locate, undulation
+from cop_gateway.geolocation.accuracy import ellipse
 from cop_gateway.pipeline.ground import Ground
 from sightline.messages import Detection, DetectionReport, Sensor
 
@@ -24,6 +26,23 @@ EGM96_SIGMA_M = 0.5
 _POSE = ("latitude", "longitude", "hae", "heading", "pitch", "roll", "fx", "fy", "cx", "cy")
 
 
+class Fix(NamedTuple):
+    """One pixel's place on the ground in plain numbers, as it is told; NaN where not placed.
+
+    Degrees, metres; the ellipse is of one sigma, its azimuth clockwise from true north.
+    """
+
+    status: int
+    latitude: float
+    longitude: float
+    hae: float
+    ce90_m: float
+    le90_m: float
+    semimajor_m: float
+    semiminor_m: float
+    azimuth: float
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
     """The fixes of one frame: those of its detections and that of the image's centre.
@@ -35,6 +54,8 @@ class Placed:
     camera_hae: float
     fixes: Fixes | None
     """(detections + 1,): the last one is the image's centre on the ground."""
+    told: Sequence[Fix] = ()
+    """The same in plain numbers."""
 
 
 def place(
@@ -56,6 +77,7 @@ def place(
     if not rows:
         return [Placed(sensor=None, camera_hae=np.nan, fixes=None) for _ in reports]
     fixes = _locate(np.array(rows), np.array(counts), np.array(pixels), limits)
+    told = _told(fixes)
     answer: list[Placed] = []
     start = used = 0
     for sensor in sensors:
@@ -64,7 +86,12 @@ def place(
             continue
         end = start + counts[used]
         answer.append(
-            Placed(sensor=sensor, camera_hae=rows[used][2], fixes=_part(fixes, start, end))
+            Placed(
+                sensor=sensor,
+                camera_hae=rows[used][2],
+                fixes=_part(fixes, start, end),
+                told=told[start:end],
+            )
         )
         start, used = end, used + 1
     return answer
@@ -149,6 +176,17 @@ def _locate(rows: Array, counts: NDArray[np.int64], pixels: Array, limits: Limit
         ),
         limits=limits,
     )
+
+
+def _told(fixes: Fixes) -> list[Fix]:
+    columns = (
+        fixes.status,
+        np.round(fixes.latitude, 8),
+        np.round(fixes.longitude, 8),
+        *(np.round(each, 3) for each in (fixes.hae, fixes.ce90_m, fixes.le90_m)),
+        *ellipse(fixes.covariance),
+    )
+    return list(map(Fix._make, zip(*(each.tolist() for each in columns), strict=True)))
 
 
 def _part(fixes: Fixes, start: int, end: int) -> Fixes:

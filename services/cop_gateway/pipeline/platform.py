@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 
 from cop_gateway.cot import CotEvent, Point, to_xml
-from cop_gateway.geolocation.accuracy import LE90_PER_SIGMA
+from cop_gateway.geolocation.accuracy import CE90_PER_SIGMA, LE90_PER_SIGMA
 from cop_gateway.outbox.record import EventRecord
 from cop_gateway.pipeline.doctrine import Doctrine
 from cop_gateway.pipeline.placing import Placed
@@ -21,7 +21,6 @@ _TYPES: dict[Platform, str] = {
     "aircraft": "a-u-A-M-F-Q",
 }
 _INTEREST_TYPE = "b-m-p-s-p-i"
-_CE90_PER_SIGMA = 2.145966026289347
 
 
 def platform_events(
@@ -43,7 +42,7 @@ def platform_events(
             cot_type=_TYPES[sensor.platform],
             where=(sensor.position.latitude, sensor.position.longitude, placed.camera_hae),
             error=(
-                _CE90_PER_SIGMA * (sigma.horizontal_m or 0.0),
+                CE90_PER_SIGMA * (sigma.horizontal_m or 0.0),
                 LE90_PER_SIGMA * (sigma.vertical_m or 0.0),
             ),
             detail={
@@ -122,10 +121,11 @@ def _event(
             latitude=latitude,
             longitude=longitude,
             hae=hae,
-            ce=doctrine.ce(error[0]),
-            le=doctrine.le(error[1]),
+            ce=error[0] / doctrine.ce_divisor,
+            le=error[1] / doctrine.le_divisor,
         ),
         detail={**detail, "__sightline": own},
+        marks=doctrine.marks,
     )
     return EventRecord(
         kind="platform" if kind == "platform" else "interest",

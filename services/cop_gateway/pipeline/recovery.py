@@ -8,16 +8,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from cop_gateway.geolocation.accuracy import CE90_PER_SIGMA
+from cop_gateway.outbox.record import RETRACTED
 from cop_gateway.pipeline.picture import Picture
 from cop_gateway.tracking import Rules, Tracks
 from sightline.messages import Event
 
-_CE90_PER_SIGMA = 2.145966026289347
 _SETTLED = 4
 
 
 def recovered(newest_first: Iterable[Event], rules: Rules) -> Tracks:
     """Each object's newest sighting becomes its track again, so that its uid stays the same.
+
+    One that was taken back is no track any more.
 
     The exact filter state is not stored: the error is taken as circular, the velocity from the
     event where it had one.
@@ -25,10 +28,10 @@ def recovered(newest_first: Iterable[Event], rules: Rules) -> Tracks:
     latest: dict[str, Event] = {}
     for event in newest_first:
         latest.setdefault(event.uid, event)
-    events = list(latest.values())
+    events = [event for event in latest.values() if event.cot_type != RETRACTED]
     if not events:
         return Tracks.none()
-    sigma = np.array([event.ce90_m for event in events]) / _CE90_PER_SIGMA
+    sigma = np.array([event.ce90_m for event in events]) / CE90_PER_SIGMA
     moving = np.array([event.speed_mps is not None for event in events])
     course = np.array([math.radians(event.course or 0.0) for event in events])
     speed = np.array([event.speed_mps or 0.0 for event in events])
@@ -50,9 +53,10 @@ def recovered(newest_first: Iterable[Event], rules: Rules) -> Tracks:
 
 def caught_up(picture: Picture, newest_first: Iterable[Event], rules: Rules) -> Picture:
     """The picture with what other gateways have seen meanwhile: their sightings are ours, too."""
-    others = recovered(newest_first, rules)
-    if not len(others):
+    news = list(newest_first)
+    if not news:
         return picture
-    theirs = set(others.uid)
+    others = recovered(news, rules)
+    theirs = {event.uid for event in news}
     kept = np.array([i for i, uid in enumerate(picture.tracks.uid) if uid not in theirs], np.intp)
     return replace(picture, tracks=picture.tracks.keep(kept).plus(others))

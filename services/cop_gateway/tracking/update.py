@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,20 @@ _NAMESPACE = uuid.UUID("6f1d4f0e-3d0c-5b2a-9a51-5f5f0b9c2e11")
 _EARTH_M_PER_DEGREE = 111_195.0
 _MOVING_SIGMAS = 3.0
 _SETTLED_SIGHTINGS = 4
+_FEW_TRACKS = 100
+"""So many are looked at all together sooner than sorted out."""
+
+_Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Rows and columns of the gaps between tracks and sightings."""
+
+
+class _Gaps(NamedTuple):
+    """Metres from where tracks should be now to points, and seconds since each track was seen."""
+
+    rows: NDArray[np.intp]
+    east: Array
+    north: Array
+    dt: Array
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,12 +57,17 @@ def step(tracks: Tracks, seen: Sightings, rules: Rules) -> tuple[Tracks, Assignm
     tracks = _alive(tracks, seen.seconds, rules)
     owner = np.full(count, -1, dtype=np.intp)
     if count and len(tracks):
-        east, north, predicted = _predict(tracks, seen, rules)
-        owner = _assign(tracks, seen, (east, north), predicted, rules)
-        tracks = _correct(tracks, seen, owner, predicted)
+        near = _near(tracks, seen, rules)
+        gaps = _offset(
+            tracks, near[:, None], seen.latitude[None, :], seen.longitude[None, :], seen.seconds
+        )
+        pairs = _assign(tracks, near, seen, gaps, rules)
+        owner[pairs[1]] = near[pairs[0]]
+        tracks = _correct(tracks, seen, gaps, pairs, rules)
     newborn = np.flatnonzero(owner < 0)
-    owner[newborn] = len(tracks) + np.arange(len(newborn))
-    tracks = tracks.plus(_born(seen, newborn, rules))
+    if len(newborn):
+        owner[newborn] = len(tracks) + np.arange(len(newborn))
+        tracks = tracks.plus(_born(seen, newborn, rules))
     return tracks, _answer(tracks, owner, newborn)
 
 
@@ -59,91 +79,136 @@ def _alive(tracks: Tracks, now: float, rules: Rules) -> Tracks:
     return tracks if len(living) == len(tracks) else tracks.keep(living)
 
 
-def _predict(tracks: Tracks, seen: Sightings, rules: Rules) -> tuple[Array, Array, Array]:
-    """Offsets (T, N) of the sightings from where the tracks should be now, and (T, 4, 4).
+def _offset(
+    tracks: Tracks, rows: NDArray[np.intp], latitude: Array, longitude: Array, seconds: float
+) -> _Gaps:
+    """Compare tracks with points at that moment, all broadcast against each other.
 
     A frame older than a track's last (cameras do not share a network) is compared with the track
-    as it was then: the uncertainty grows with the distance in time either way.
+    as it was then.
     """
-    dt = seen.seconds - tracks.seconds
-    per_lon = _EARTH_M_PER_DEGREE * np.cos(np.radians(tracks.latitude))
-    d_lon = np.mod(seen.longitude[None, :] - tracks.longitude[:, None] + 180.0, 360.0) - 180.0
-    east = d_lon * per_lon[:, None] - (tracks.velocity[:, 0] * dt)[:, None]
-    north = (seen.latitude[None, :] - tracks.latitude[:, None]) * _EARTH_M_PER_DEGREE
-    north = north - (tracks.velocity[:, 1] * dt)[:, None]
-    transition = np.broadcast_to(np.eye(4), (len(tracks), 4, 4)).copy()
+    dt = seconds - tracks.seconds[rows]
+    velocity, here = tracks.velocity[rows], tracks.latitude[rows]
+    per_lon = _EARTH_M_PER_DEGREE * np.cos(np.radians(here))
+    d_lon = np.mod(longitude - tracks.longitude[rows] + 180.0, 360.0) - 180.0
+    east = d_lon * per_lon - velocity[..., 0] * dt
+    north = (latitude - here) * _EARTH_M_PER_DEGREE - velocity[..., 1] * dt
+    return _Gaps(rows, east, north, dt)
+
+
+def _spread(covariance: Array, dt: Array, rules: Rules) -> tuple[Array, Array, Array]:
+    """Covariance of the predicted position, (R,) each: east-east, east-north, north-north.
+
+    The uncertainty grows with the distance in time either way.
+    """
+    p, square = covariance, dt * dt
+    noise = (rules.acceleration_mps2 / 2.0) ** 2 * square * square
+    return (
+        p[:, 0, 0] + 2.0 * dt * p[:, 0, 2] + square * p[:, 2, 2] + noise,
+        p[:, 0, 1] + dt * (p[:, 0, 3] + p[:, 1, 2]) + square * p[:, 2, 3],
+        p[:, 1, 1] + 2.0 * dt * p[:, 1, 3] + square * p[:, 3, 3] + noise,
+    )
+
+
+def _predict(covariance: Array, dt: Array, rules: Rules) -> Array:
+    """Covariance (R, 4, 4) of the whole predicted state."""
+    transition = np.zeros(covariance.shape)
+    transition[:] = np.eye(4)
     transition[:, 0, 2] = transition[:, 1, 3] = dt
-    span = np.abs(dt)
-    variance = rules.acceleration_mps2**2
-    noise = np.zeros((len(tracks), 4, 4))
+    predicted = transition @ covariance @ transition.swapaxes(1, 2)
+    variance, square = rules.acceleration_mps2**2, dt * dt
     for axis in (0, 1):
-        noise[:, axis, axis] = variance * span**4 / 4.0
-        noise[:, axis, axis + 2] = noise[:, axis + 2, axis] = variance * span**2 * dt / 2.0
-        noise[:, axis + 2, axis + 2] = variance * span**2
-    return east, north, transition @ tracks.covariance @ transition.swapaxes(1, 2) + noise
+        predicted[:, axis, axis] += variance * square * square / 4.0
+        predicted[:, axis, axis + 2] += variance * square * dt / 2.0
+        predicted[:, axis + 2, axis] += variance * square * dt / 2.0
+        predicted[:, axis + 2, axis + 2] += variance * square
+    return predicted
+
+
+def _near(tracks: Tracks, seen: Sightings, rules: Rules) -> NDArray[np.intp]:
+    """The tracks that may be within the gate of a sighting: most are far away.
+
+    Compared with the circle around all sightings; a trace is never less than the largest variance.
+    """
+    if len(tracks) <= _FEW_TRACKS:
+        return np.arange(len(tracks))
+    latitude = (seen.latitude.min() + seen.latitude.max()) / 2.0
+    d_lon = np.mod(seen.longitude - seen.longitude[0] + 180.0, 360.0) - 180.0
+    longitude = seen.longitude[0] + (d_lon.min() + d_lon.max()) / 2.0
+    rows = np.arange(len(tracks))
+    _, east, north, dt = _offset(tracks, rows, latitude, longitude, seen.seconds)
+    ee, _, nn = _spread(tracks.covariance, dt, rules)
+    # In metres at the equator, where a degree of longitude is longest: rather too wide.
+    width = (d_lon.max() - d_lon.min()) * _EARTH_M_PER_DEGREE
+    height = (seen.latitude.max() - seen.latitude.min()) * _EARTH_M_PER_DEGREE
+    largest = seen.covariance[:, 0, 0] + seen.covariance[:, 1, 1]
+    reach = np.sqrt(rules.gate * (ee + nn + largest.max())) + np.hypot(width, height) / 2.0
+    return np.flatnonzero(np.hypot(east, north) <= reach)
 
 
 def _assign(
-    tracks: Tracks, seen: Sightings, offset: tuple[Array, Array], predicted: Array, rules: Rules
-) -> NDArray[np.intp]:
-    """The track of each sighting, or −1; each track takes at most one sighting of a frame."""
-    east, north = offset
-    spread = predicted[:, None, :2, :2] + seen.covariance[None, :, :, :]
-    a, b, d = spread[..., 0, 0], spread[..., 0, 1], spread[..., 1, 1]
+    tracks: Tracks,
+    near: NDArray[np.intp],
+    seen: Sightings,
+    gaps: _Gaps,
+    rules: Rules,
+) -> _Pairs:
+    """Which of the near tracks takes which sighting; each takes at most one sighting of a frame."""
+    _, east, north, dt = gaps
+    ee, en, nn = _spread(tracks.covariance[near], dt[:, 0], rules)
+    a = ee[:, None] + seen.covariance[None, :, 0, 0]
+    b = en[:, None] + seen.covariance[None, :, 0, 1]
+    d = nn[:, None] + seen.covariance[None, :, 1, 1]
     det = a * d - b * b
     distance = (d * east**2 - 2.0 * b * east * north + a * north**2) / det
-    same = np.array(tracks.class_name)[:, None] == np.array(seen.class_name)[None, :]
-    distance = distance + np.where(same, 0.0, rules.other_class)
+    classes = np.array([tracks.class_name[i] for i in near])
+    same = classes[:, None] == np.array(seen.class_name)[None, :]
+    distance += np.where(same, 0.0, rules.other_class)
     # A vague track is close to everything: its own spread counts against it (log-likelihood).
     cost = distance + np.log(det)
-    owner = np.full(len(seen.seed), -1, dtype=np.intp)
     rows, columns = np.nonzero(distance <= rules.gate)
+    order = np.argsort(cost[rows, columns], kind="stable")
     taken: set[int] = set()
-    for k in np.argsort(cost[rows, columns], kind="stable"):
-        row, column = int(rows[k]), int(columns[k])
-        if owner[column] < 0 and row not in taken:
-            owner[column] = row
+    found: dict[int, int] = {}
+    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+        if column not in found and row not in taken:
+            found[column] = row
             taken.add(row)
-    return owner
+    return np.array(list(found.values()), np.intp), np.array(list(found), np.intp)
 
 
-def _correct(tracks: Tracks, seen: Sightings, owner: NDArray[np.intp], predicted: Array) -> Tracks:
+def _correct(
+    tracks: Tracks,
+    seen: Sightings,
+    gaps: _Gaps,
+    pairs: _Pairs,
+    rules: Rules,
+) -> Tracks:
     """Kalman update of the tracks that were seen; the others stay as they are."""
-    matched = np.flatnonzero(owner >= 0)
-    if not len(matched):
-        return tracks
-    rows = owner[matched]
-    p = predicted[rows]
-    gain = p[:, :, :2] @ np.linalg.inv(p[:, :2, :2] + seen.covariance[matched])
-    dt = seen.seconds - tracks.seconds[rows]
-    per_lon = _EARTH_M_PER_DEGREE * np.cos(np.radians(tracks.latitude[rows]))
-    d_lon = np.mod(seen.longitude[matched] - tracks.longitude[rows] + 180.0, 360.0) - 180.0
-    travelled = tracks.velocity[rows] * dt[:, None]
-    residual = np.stack(
-        (
-            d_lon * per_lon - travelled[:, 0],
-            (seen.latitude[matched] - tracks.latitude[rows]) * _EARTH_M_PER_DEGREE
-            - travelled[:, 1],
-        ),
-        axis=-1,
-    )
-    shift = (gain @ residual[:, :, None])[:, :, 0]
     # An older frame refines nothing backwards in time: the track keeps its newer moment.
-    fresh = dt >= 0.0
-    rows, shift, gain, p = rows[fresh], shift[fresh], gain[fresh], p[fresh]
-    travelled, per_lon = travelled[fresh], per_lon[fresh]
+    near, east, north, dt = gaps
+    fresh = dt[pairs[0], 0] >= 0.0
+    pairs = pairs[0][fresh], pairs[1][fresh]
+    rows, r, dt = near[pairs[0], 0], seen.covariance[pairs[1]], dt[pairs[0], 0]
+    if not len(rows):
+        return tracks
+    p = _predict(tracks.covariance[rows], dt, rules)
+    gain = p[:, :, :2] @ _inverse(p[:, :2, :2] + r)
+    shift = (gain @ np.stack((east[pairs], north[pairs]), axis=-1)[:, :, None])[:, :, 0]
+    moved = tracks.velocity[rows] * dt[:, None] + shift[:, :2]
+    per_lon = _EARTH_M_PER_DEGREE * np.cos(np.radians(tracks.latitude[rows]))
     seconds, sightings = tracks.seconds.copy(), tracks.sightings.copy()
     latitude, longitude = tracks.latitude.copy(), tracks.longitude.copy()
     velocity, covariance = tracks.velocity.copy(), tracks.covariance.copy()
     seconds[rows] = seen.seconds
-    longitude[rows] += (travelled[:, 0] + shift[:, 0]) / per_lon
-    latitude[rows] += (travelled[:, 1] + shift[:, 1]) / _EARTH_M_PER_DEGREE
-    longitude = np.mod(longitude + 180.0, 360.0) - 180.0
+    turned = longitude[rows] + moved[:, 0] / per_lon
+    longitude[rows] = np.mod(turned + 180.0, 360.0) - 180.0
+    latitude[rows] += moved[:, 1] / _EARTH_M_PER_DEGREE
     velocity[rows] += shift[:, 2:]
     # Joseph's form keeps the covariance symmetric and positive.
-    keep = np.broadcast_to(np.eye(4), p.shape).copy()
+    keep = np.zeros(p.shape)
+    keep[:] = np.eye(4)
     keep[:, :, :2] -= gain
-    r = seen.covariance[matched][fresh]
     covariance[rows] = keep @ p @ keep.swapaxes(1, 2) + gain @ r @ gain.swapaxes(1, 2)
     sightings[rows] += 1
     return replace(
@@ -155,6 +220,15 @@ def _correct(tracks: Tracks, seen: Sightings, owner: NDArray[np.intp], predicted
         covariance=covariance,
         sightings=sightings,
     )
+
+
+def _inverse(matrices: Array) -> Array:
+    """Of (R, 2, 2), symmetric."""
+    a, b, d = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1]
+    inverse = np.empty(matrices.shape)
+    inverse[:, 0, 0], inverse[:, 1, 1] = d, a
+    inverse[:, 0, 1] = inverse[:, 1, 0] = -b
+    return inverse / (a * d - b * b)[:, None, None]
 
 
 def _born(seen: Sightings, newborn: NDArray[np.intp], rules: Rules) -> Tracks:

@@ -21,7 +21,7 @@ from cop_gateway.intake import (
     check,
 )
 from cop_gateway.outbox.record import FrameKey
-from cop_gateway.pipeline import Ground
+from cop_gateway.pipeline import Ground, Withdrawal
 from cop_gateway.web import formats
 from serving.bodies import read_body
 from serving.problems import HttpProblem, retry_after
@@ -59,10 +59,10 @@ class DetectionsCall:
     async def post(self, request: Request) -> Response:
         """Check, commit, answer."""
         body = await read_body(request, limit=self.max_body_bytes)
-        committed = await self.take(body)
-        headers = {"Sightline-Duplicate": "true"} if committed.duplicate else {}
+        done = await self.take(body)
+        headers = {"Sightline-Duplicate": "true"} if done.duplicate else {}
         if formats.COT in request.headers.get("accept", ""):
-            events = await asyncio.to_thread(self.store.frame_xml, committed.key)
+            events = await asyncio.to_thread(self.store.frame_xml, done.key)
             return Response(
                 formats.cot(events),
                 status_code=201,
@@ -70,7 +70,7 @@ class DetectionsCall:
                 headers=headers,
             )
         return Response(
-            committed.receipt, status_code=201, media_type="application/json", headers=headers
+            done.receipt, status_code=201, media_type="application/json", headers=headers
         )
 
     async def take(self, body: bytes) -> Committed:
@@ -92,23 +92,25 @@ class DetectionsCall:
             now=self.clock(),
             acceptance=self.acceptance,
         )
-        return await self._commit(report)
+        return await committed(self.committer, report)
 
-    async def _commit(self, report: DetectionReport) -> Committed:
-        try:
-            trace = traces.current.get()
-            return await self.committer.submit(report, trace_id=trace.trace_id if trace else None)
-        except IntakeBusyError as error:
-            raise HttpProblem(
-                status=503,
-                type="busy",
-                detail=str(error),
-                headers=retry_after(_RETRY_SECONDS),
-            ) from error
-        except IntakeFailedError as error:
-            raise HttpProblem(
-                status=503,
-                type="not-stored",
-                detail=f"the frame was not stored: {error}",
-                headers=retry_after(_RETRY_SECONDS),
-            ) from error
+
+async def committed(committer: Committer, work: DetectionReport | Withdrawal) -> Committed:
+    """What became of it once it is on the disk. Raises HttpProblem."""
+    try:
+        trace = traces.current.get()
+        return await committer.submit(work, trace_id=trace.trace_id if trace else None)
+    except IntakeBusyError as error:
+        raise HttpProblem(
+            status=503,
+            type="busy",
+            detail=str(error),
+            headers=retry_after(_RETRY_SECONDS),
+        ) from error
+    except IntakeFailedError as error:
+        raise HttpProblem(
+            status=503,
+            type="not-stored",
+            detail=f"nothing was stored: {error}",
+            headers=retry_after(_RETRY_SECONDS),
+        ) from error

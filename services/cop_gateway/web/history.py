@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -46,6 +48,12 @@ class History(Protocol):
 
     def events(self, query: Query) -> list[Event]:
         """The sightings that a query means, in its order."""
+
+    def retracted(self, uids: Iterable[str]) -> dict[str, datetime]:
+        """When those of these tracks that were taken back were so."""
+
+    def retracted_since(self, sequence: int, limit: int) -> list[str]:
+        """The tracks that were taken back after that place in the outbox, in order."""
 
     def xml_of(self, query: Query) -> list[tuple[int, str]]:
         """Sequence and CoT of the sightings that a query means."""
@@ -88,7 +96,7 @@ class HistoryCalls:
         found = await asyncio.to_thread(self.store.events, query)
         more = found[-1].sequence if len(found) == query.limit else None
         if kind == formats.JSON:
-            return answer(EventList(events=tuple(found), next=more))
+            return answer(await asyncio.to_thread(self._list, query, found, more))
         return _written(_WRITERS[kind](found), kind, request, more)
 
     async def network_link(self, request: Request) -> Response:
@@ -106,7 +114,23 @@ class HistoryCalls:
             raise HttpProblem(
                 status=404, type="no-such-track", detail=f"nothing was seen of {uid[:128]!r}"
             )
-        return answer(found[0])
+        taken_back = await asyncio.to_thread(self.store.retracted, [uid])
+        return answer(replace(found[0], retracted_at=taken_back.get(uid)))
+
+    def _list(self, query: Query, found: list[Event], more: int | None) -> EventList:
+        taken_back = self.store.retracted(event.uid for event in found)
+        return EventList(
+            events=tuple(
+                replace(event, retracted_at=taken_back[event.uid])
+                if event.uid in taken_back
+                else event
+                for event in found
+            ),
+            next=more,
+            retracted=tuple(self.store.retracted_since(query.since, MOST_EVENTS))
+            if query.since is not None
+            else (),
+        )
 
     async def audit(self, request: Request) -> Response:
         """What happened to the detections of a frame: `camera_id`, `frame_id`, perhaps `index`."""

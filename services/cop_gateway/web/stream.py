@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from cop_gateway.delivery import Bulletin
 from cop_gateway.outbox.history_tables import Query
+from cop_gateway.outbox.record import RETRACTED, SEEN_OR_RETRACTED
 from cop_gateway.web.history import History
 from cop_gateway.web.queries import MOST_SEQUENCE, bad, number, only, text
 from serving.probes import Readiness
@@ -38,7 +39,10 @@ class StreamCall:
         return [Route("/v1/stream", self.stream, methods=["GET"])]
 
     async def stream(self, request: Request) -> Response:
-        """From now on, or after `Last-Event-ID` (or `since`): nothing between is left out."""
+        """Sightings, and tracks that are taken back (`retraction`).
+
+        From now on, or after `Last-Event-ID` (or `since`): nothing between is left out.
+        """
         only(request, ("since", "camera_id", "class"))
         since = number(request, "since", 0, MOST_SEQUENCE)
         last = request.headers.get("last-event-id")
@@ -76,7 +80,13 @@ class StreamCall:
             while not draining.done():
                 news.clear()
                 head = self.bulletin.head
-                query = Query(since=since, camera_id=camera, class_name=kind, limit=_PAGE)
+                query = Query(
+                    since=since,
+                    camera_id=camera,
+                    class_name=kind,
+                    kinds=SEEN_OR_RETRACTED,
+                    limit=_PAGE,
+                )
                 events = await asyncio.to_thread(self.store.events, query)
                 if events:
                     since = events[-1].sequence
@@ -101,4 +111,5 @@ class StreamCall:
 
 def message(event: Event) -> bytes:
     """One event as the stream carries it."""
-    return b"id: %d\nevent: sighting\ndata: %b\n\n" % (event.sequence, encode(event))
+    kind = b"retraction" if event.cot_type == RETRACTED else b"sighting"
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.sequence, kind, encode(event))

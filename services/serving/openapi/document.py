@@ -15,16 +15,15 @@ from access import ROLES, Role
 from access.roles import INCLUDES
 from serving.openapi.operation import Api, Content, Header, Operation, Parameter, Refusal, Reply
 from serving.openapi.refusals import ACCESS, INTERNAL_ERROR, NOT_FOUND
+from serving.openapi.schemas import Schemas
 from serving.problems import HttpProblem
 from serving.problems import document as problem_document
 from sightline.messages import VERSION, Problem
 from sightline.messages.problem import MEDIA_TYPE
-from sightline.messages.schema import components
 
 RoleOf = Callable[[str, str], Role | None]
 """Method and route → the role that the call takes."""
 
-_SCHEMAS = "#/components/schemas/{name}"
 _INSTANCE = "0f3a9d2e6b7c4d1f8a5e3c2b1d0f9e8a"
 
 _ABOUT = """
@@ -61,7 +60,7 @@ _ECHO = Header(name="X-Request-Id", meaning="The request's id, as in the log.")
 
 def document(api: Api, role: RoleOf) -> dict[str, Any]:
     """The whole document; `role` is the guard's."""
-    schemas = _Schemas(api)
+    schemas = Schemas(api)
     paths: dict[str, dict[str, Any]] = {}
     for (method, path), operation in api.operations.items():
         described = _operation(operation, path, role(method, path), schemas)
@@ -105,7 +104,7 @@ def document(api: Api, role: RoleOf) -> dict[str, Any]:
 
 
 def _operation(
-    operation: Operation, path: str, role: Role | None, schemas: _Schemas
+    operation: Operation, path: str, role: Role | None, schemas: Schemas
 ) -> dict[str, Any]:
     parameters = [_parameter(each, schemas) for each in operation.parameters]
     parameters += [
@@ -151,7 +150,7 @@ def _security(role: Role | None, operation: Operation) -> list[dict[str, list[st
 
 
 def _responses(
-    replies: Iterable[Reply], refusals: Sequence[Refusal], schemas: _Schemas
+    replies: Iterable[Reply], refusals: Sequence[Refusal], schemas: Schemas
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         str(reply.status): {
@@ -175,7 +174,7 @@ def _responses(
     return found
 
 
-def _problem(status: int, group: Sequence[Refusal], schemas: _Schemas) -> dict[str, Any]:
+def _problem(status: int, group: Sequence[Refusal], schemas: Schemas) -> dict[str, Any]:
     """All refusals of one status. What may be the same type for several reasons is told once."""
     types = list(dict.fromkeys(refusal.type for refusal in group))
     lines = []
@@ -227,7 +226,7 @@ def _example(refusal: Refusal) -> Any:
     return msgspec.to_builtins(msgspec.structs.replace(problem, instance=_INSTANCE))
 
 
-def _contents(contents: Iterable[Content], schemas: _Schemas) -> dict[str, Any]:
+def _contents(contents: Iterable[Content], schemas: Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for content in contents:
         media = found[content.media_type] = {"schema": schemas.of(content.schema)}
@@ -246,14 +245,14 @@ def _contents(contents: Iterable[Content], schemas: _Schemas) -> dict[str, Any]:
     return found
 
 
-def _headers(headers: Iterable[Header], schemas: _Schemas) -> dict[str, Any]:
+def _headers(headers: Iterable[Header], schemas: Schemas) -> dict[str, Any]:
     return {
         "X-Request-Id": {"$ref": "#/components/headers/RequestId"},
         **{each.name: _header(each, schemas, always=each.always) for each in headers},
     }
 
 
-def _header(header: Header, schemas: _Schemas, *, always: bool) -> dict[str, Any]:
+def _header(header: Header, schemas: Schemas, *, always: bool) -> dict[str, Any]:
     return {
         "description": header.meaning,
         "required": always,
@@ -261,7 +260,7 @@ def _header(header: Header, schemas: _Schemas, *, always: bool) -> dict[str, Any
     }
 
 
-def _parameter(parameter: Parameter, schemas: _Schemas) -> dict[str, Any]:
+def _parameter(parameter: Parameter, schemas: Schemas) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.where,
@@ -302,50 +301,3 @@ def _all_responses(paths: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str,
 def _key(name: str) -> str:
     """A component's key: letters, digits and `.-_` only."""
     return "-".join(re.findall("[a-z0-9]+", name.lower()))
-
-
-class _Schemas:
-    """The schemas of every type in an API, each written once."""
-
-    def __init__(self, api: Api) -> None:
-        kinds = list(dict.fromkeys([Problem, *_kinds(api)]))
-        references, self.components = components(kinds, at=_SCHEMAS)
-        self._references = dict(zip(kinds, references, strict=True))
-
-    def of(self, schema: Any) -> Any:
-        """The schema with a reference wherever a type stands in it."""
-        if isinstance(schema, Mapping):
-            return {name: self.of(each) for name, each in schema.items()}
-        if isinstance(schema, list | tuple):
-            return [self.of(each) for each in schema]
-        if schema is None or isinstance(schema, str | int | float):
-            return schema
-        return self._references[schema]
-
-
-def _kinds(api: Api) -> Iterator[Any]:
-    """Every type that stands in a schema."""
-    for operation in api.operations.values():
-        contents = [
-            *operation.body,
-            *(part for each in operation.replies for part in each.contents),
-        ]
-        headers = [part for each in operation.replies for part in each.headers]
-        headers += [part for each in operation.refusals for part in each.headers]
-        for schemas in (
-            [each.schema for each in operation.parameters],
-            [each.schema for each in contents],
-            [each.item for each in contents],
-            [each.schema for each in headers],
-        ):
-            yield from _types(schemas)
-
-
-def _types(schema: Any) -> Iterator[Any]:
-    if isinstance(schema, Mapping):
-        schema = list(schema.values())
-    if isinstance(schema, list | tuple):
-        for each in schema:
-            yield from _types(each)
-    elif schema is not None and not isinstance(schema, str | int | float):
-        yield schema

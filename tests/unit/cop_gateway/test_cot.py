@@ -157,7 +157,7 @@ def test_the_shipped_table_has_the_types_of_the_reference():
 def test_affiliation_is_unknown_unless_an_operator_says_otherwise():
     assert all(each.cot_type[:4] == "a-u-" for each in Catalogue.load().classes.values())
     mine = Catalogue.load(
-        '[car]\ntype = "a-h-G-E-V-C"\nheight_m = 1.4\n["flying saucer"]\ntype = "a-u-A"'
+        "car:\n  type: a-h-G-E-V-C\n  height_m: 1.4\nflying saucer: {type: a-u-A}\n"
     )
     assert mine.find("car").cot_type == "a-h-G-E-V-C"
     assert mine.find("flying saucer").cot_type == "a-u-A"
@@ -171,13 +171,18 @@ def test_a_fallback_takes_what_is_in_no_table():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[car]\n", "type is missing"),
-        ('[car]\ntype = "tank"\n', "'tank' is not a CoT type"),
-        ('[car]\ntype = "a-u-G"\nheight = 2\n', "height is not a field"),
-        ('[car]\ntype = "a-u-G"\nheight_m = "tall"\n', "'tall' is not a number"),
-        ('[car]\ntype = "a-u-G"\nheight_m = 900\n', "900 is outside 0..500"),
-        ("car = 5\n", "is not a table"),
-        ("[car\n", "operator's class table"),
+        ("car: {}\n", "car: type is missing"),
+        ("car: {type: tank}\n", "'tank' is not a CoT type"),
+        ("car: {type: a-u-G, height: 2}\n", "height is not a field"),
+        ("car: {type: a-u-G, height_m: tall}\n", "'tall' is not a number"),
+        ("car: {type: a-u-G, height_m: 900}\n", "900 is outside 0..500"),
+        ("car: {type: a-u-G, emergency: Fire}\n", "'Fire' is none of 911 Alert"),
+        ("car: {type: a-u-G, aliases: van}\n", "'van' is not a list"),
+        ("car: 5\n", "is not a mapping"),
+        ("- car\n", "not a mapping of classes"),
+        ("car: {type: a-u-G}\ncar: {type: a-h-G}\n", "duplicate key"),
+        ("car: !!python/object:os.system {}\n", "operator's class table"),
+        ("car: {\n", "operator's class table"),
     ],
 )
 def test_a_bad_table_names_the_class_and_the_field(text, complaint):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,24 +15,36 @@ from cop_gateway.cot import negotiation, ping, pong
 from cop_gateway.delivery.presence import presence
 from cop_gateway.delivery.transform import Transform
 from cop_gateway.pipeline import Picture, advance
-from cop_gateway.pipeline.sighting import sighting_event
-from cop_gateway.settings import Settings
+from cop_gateway.pipeline.placing import Fix
+from cop_gateway.pipeline.sighting import SightingWriter, placement
+from cop_gateway.settings import PREFIX, Settings
 from cot_checker import problems
+from serving.configuration import load
+from serving.errors import ConfigurationError
 from sightline.messages import (
     Attitude,
     Box,
     Detection,
     DetectionReport,
     Frame,
-    GroundPosition,
     Intrinsics,
-    Placement,
     Position,
     Sensor,
 )
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 WORLD = world(Settings(database="sqlite:///x.db", ground_height_m=400.0))
+
+FIX = Fix(
+    status=0, latitude=47.0, longitude=8.0, hae=400.0, ce90_m=5.0, le90_m=1.0, semimajor_m=2.5,
+    semiminor_m=2.0, azimuth=10.0,
+)  # fmt: skip
+SENSOR = Sensor(
+    position=Position(latitude=47.0, longitude=8.0, altitude=500.0, altitude_reference="hae"),
+    attitude=Attitude(heading=90.0, pitch=-45.0, roll=0.0),
+    intrinsics=Intrinsics(image_width=960, image_height=540, focal_px=900.0),
+    platform="drone",
+)
 
 names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=64)
 boxes = st.tuples(st.floats(0, 950), st.floats(0, 530), st.floats(1, 500), st.floats(1, 500)).map(
@@ -147,24 +159,82 @@ def test_a_bearing_is_below_360(course: float, told: str) -> None:
         frame=Frame(frame_id="f", camera_id="c", captured_at=NOW),
         detections=(Detection(class_name="car", confidence=0.9, box=Box(1, 1, 2, 2)),),
     )
-    placed = Placement(
-        index=0,
-        uid="track-1",
-        cot_type="a-u-G",
-        position=GroundPosition(latitude=47.0, longitude=8.0, hae=400.0),
-        ce90_m=5.0,
-        le90_m=1.0,
-        flag="GREEN",
-        tle_category=1,
-    )
-    event = sighting_event(
-        placed,
-        report=report,
-        fixes=SimpleNamespace(covariance=[np.eye(2)]),  # type: ignore[arg-type]
-        course=course,
-        speed_mps=5.0,
-        doctrine=WORLD.doctrine,
+    event = SightingWriter(report, WORLD.doctrine).event(
+        placement(0, FIX, "track-1", None), FIX, None, course=course, speed_mps=5.0
     )
     assert problems(event.xml) == []
     assert f'course="{told}"' in event.xml
     assert event.course == float(told)
+
+
+def sighting(settings: Settings, class_name: str = "car", frame_id: str = "f 1/2") -> ET.Element:
+    report = DetectionReport(
+        frame=Frame(frame_id=frame_id, camera_id="c+1", captured_at=NOW),
+        detections=(Detection(class_name=class_name, confidence=0.9, box=Box(1, 1, 2, 2)),),
+    )
+    ours = world(settings)
+    kind = ours.catalogue.find(class_name)
+    event = SightingWriter(report, ours.doctrine).event(
+        placement(0, FIX, "track-1", kind), FIX, kind, course=float("nan"), speed_mps=float("nan")
+    )
+    assert problems(event.xml) == []
+    return ET.fromstring(event.xml)
+
+
+def test_exercise_and_quality_of_service_are_on_every_event() -> None:
+    marked = Settings(
+        database="sqlite:///x.db", ground_height_m=400.0, opex="e-NORTH.26", qos="5-r-d"
+    )
+    assert sighting(marked).attrib.items() >= {"opex": "e-NORTH.26", "qos": "5-r-d"}.items()
+    plain = Settings(database="sqlite:///x.db", ground_height_m=400.0)
+    assert not {"opex", "qos"} & sighting(plain).attrib.keys()
+    report = DetectionReport(
+        frame=Frame(frame_id="f", camera_id="c", captured_at=NOW, sensor=SENSOR), detections=()
+    )
+    _, (record,) = advance(Picture(), [report], world(marked))
+    assert [e.kind for e in record.events] == ["platform", "interest"]
+    for each in record.events:
+        assert problems(each.xml) == []
+        assert ET.fromstring(each.xml).get("opex") == "e-NORTH.26"
+
+
+@pytest.mark.parametrize("opex", ["x", "e-", "o-NAME", 'e-"'])
+def test_an_exercise_that_is_none_is_refused(opex: str) -> None:
+    with pytest.raises(ConfigurationError, match="OPEX"):
+        asked(OPEX=opex)
+
+
+def test_the_picture_is_linked_with_its_names_quoted() -> None:
+    event = sighting(
+        Settings(
+            database="sqlite:///x.db", ground_height_m=400.0,
+            image_url="https://pictures.example/{camera_id}/{frame_id}.png?a=1&b=2",
+        )
+    )  # fmt: skip
+    producer, picture = event.findall("detail/link")
+    assert producer.get("relation") == "p-p"
+    assert picture.get("url") == "https://pictures.example/c%2B1/f%201%2F2.png?a=1&b=2"
+    assert picture.get("mime") == "image/png"
+
+
+def test_a_blank_of_the_picture_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"image_url.*\{frame\}"):
+        asked(IMAGE_URL="https://pictures.example/{frame}")
+
+
+def asked(**variables: str) -> Settings:
+    given = {"DATABASE": "sqlite:///x.db", "GROUND_HEIGHT_M": "400", **variables}
+    return load(
+        Settings, prefix=PREFIX, environ={f"{PREFIX}{name}": text for name, text in given.items()}
+    )
+
+
+def test_a_class_can_raise_an_alarm(tmp_path: Path) -> None:
+    table = tmp_path / "classes.yaml"
+    table.write_text("fire:\n  type: a-u-X-i-f\n  emergency: 911 Alert\n")
+    ours = Settings(database="sqlite:///x.db", ground_height_m=400.0, classes_file=str(table))
+    alarm = sighting(ours, "fire").find("detail/emergency")
+    assert alarm is not None
+    assert alarm.get("type") == "911 Alert"
+    assert alarm.text == "fire ck-1"
+    assert sighting(ours, "car").find("detail/emergency") is None

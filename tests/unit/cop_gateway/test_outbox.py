@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cop_gateway.outbox.errors import OutboxError, StoreFailedError, StoreUnusableError
 from cop_gateway.outbox.history_tables import Query

@@ -6,8 +6,10 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cop_gateway.tracking import Rules, Sightings, Tracks, step
+from cop_gateway.tracking import Rules, Sightings, Tracks, step, update
 
 RULES = Rules()
 LATITUDE, LONGITUDE = 47.4, 8.5
@@ -126,6 +128,27 @@ def test_a_step_changes_neither_input():
     step(tracks, seen(5, [[50, 0], [0, 50]]), RULES)
     for name, value in before.items():
         assert np.array_equal(np.asarray(getattr(tracks, name)), value)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(150, 400), st.sampled_from([LONGITUDE, 180.0]))
+def test_a_crowd_far_away_makes_no_difference(seed, crowd, longitude):
+    """Those that cannot be meant are sorted out first; whoever could be is still compared."""
+    rng = np.random.default_rng(seed)
+    many = seen(0, rng.uniform(-3000, 3000, (crowd, 2)), sigma=3.0, tag="m", longitude=longitude)
+    few = seen(1, rng.uniform(-400, 400, (6, 2)), sigma=5.0, tag="n", longitude=longitude)
+    tracks, _ = step(Tracks.none(), many, RULES)
+    _, all_compared = step_with(few, tracks, few_tracks=10**6)
+    _, sorted_out = step_with(few, tracks, few_tracks=0)
+    assert sorted_out.uid == all_compared.uid
+
+
+def step_with(sightings, tracks, *, few_tracks):
+    before = update._FEW_TRACKS
+    update._FEW_TRACKS = few_tracks
+    try:
+        return step(tracks, sightings, RULES)
+    finally:
+        update._FEW_TRACKS = before
 
 
 def test_an_empty_frame_only_lets_time_pass():

@@ -157,6 +157,7 @@ def _raised(folder: Path) -> Iterator[tuple[int, str]]:
         ("detect-result.image-only", example.IMAGE_ONLY),
         ("model-list.one", example.MODEL_LIST),
         ("event-list.page", example.EVENT_LIST),
+        ("retraction.by-an-operator", example.RETRACTION),
         ("sink-list.one", example.SINK_LIST),
         ("dead-letter-list.page", example.DEAD_LETTER_LIST),
         ("retry.some", example.RETRY_SOME),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
-from cop_gateway.cot import CotEvent, Point, to_xml
-from cop_gateway.web import formats, history, stream
-from cop_gateway.web.api.refusals import INVALID_QUERY, STORE_UNAVAILABLE
+from cop_gateway.web import formats, history, retraction, stream
+from cop_gateway.web.api.listings import LISTED
+from cop_gateway.web.api.refusals import (
+    COMMIT,
+    DUPLICATE,
+    INVALID_QUERY,
+    NO_SUCH_TRACK,
+    STORE_UNAVAILABLE,
+)
 from cop_gateway.web.queries import MOST_SEQUENCE, PLAIN
 from serving.openapi import (
     Content,
@@ -22,7 +24,7 @@ from serving.openapi import (
     whole_number,
 )
 from serving.openapi.refusals import NO_STORE, RETRY_AFTER
-from sightline.messages import AuditTrail, Event, EventList
+from sightline.messages import AuditTrail, Event, Retraction
 from sightline.messages import examples as example
 
 _TEXT = {"type": "string"}
@@ -31,91 +33,9 @@ _NAME = {**_PLAIN, "minLength": 1}
 _MOMENT = {"type": "string", "format": "date-time"}
 _SEQUENCE = whole_number(0, MOST_SEQUENCE)
 
-COT_EXAMPLE = formats.cot(
-    [
-        to_xml(
-            CotEvent(
-                uid=example.EVENT.uid,
-                type=example.EVENT.cot_type,
-                how="m-i",
-                time=example.EVENT.captured_at,
-                stale=example.EVENT.stale_at,
-                point=Point(
-                    latitude=example.EVENT.position.latitude,
-                    longitude=example.EVENT.position.longitude,
-                    hae=example.EVENT.position.hae,
-                    ce=example.EVENT.ce90_m,
-                    le=example.EVENT.le90_m,
-                ),
-                detail={"contact": {"callsign": "car 2f1d"}},
-            )
-        )
-    ]
-)
-
-
-def _geojson() -> dict[str, Any]:
-    """A FeatureCollection; each property is the event's field of the same name."""
-    fields = msgspec.json.schema(Event)["$defs"]["Event"]["properties"]
-    feature = {
-        "type": "object",
-        "properties": {
-            "type": {"const": "Feature"},
-            "id": fields["sequence"],
-            "geometry": {
-                "type": "object",
-                "properties": {
-                    "type": {"const": "Point"},
-                    "coordinates": {
-                        "description": "Longitude, latitude, metres above the ellipsoid.",
-                        "type": "array",
-                        "items": {"type": "number"},
-                        "minItems": 3,
-                        "maxItems": 3,
-                    },
-                },
-                "required": ["type", "coordinates"],
-            },
-            "properties": {
-                "type": "object",
-                "properties": {name: fields[name] for name in formats.PROPERTIES},
-                "required": list(formats.PROPERTIES),
-            },
-        },
-        "required": ["type", "id", "geometry", "properties"],
-    }
-    return {
-        "type": "object",
-        "properties": {
-            "type": {"const": "FeatureCollection"},
-            "features": {"type": "array", "items": feature},
-        },
-        "required": ["type", "features"],
-    }
-
-
+_UID = Parameter(name="uid", where="path", meaning="The CoT uid of a tracked object.", schema=_TEXT)
 _CAMERA = Parameter(name="camera_id", meaning="Of this camera.", schema=_PLAIN)
 _CLASS = Parameter(name="class", meaning="Of this class of object.", schema=_PLAIN)
-
-_LISTED = (
-    json_reply(EventList, "", examples={"A page": example.EVENT_LIST}).contents[0],
-    Content(
-        media_type=formats.GEOJSON,
-        schema=_geojson(),
-        examples={"A feature": msgspec.json.decode(formats.geojson([example.EVENT]))},
-    ),
-    Content(media_type=formats.COT, schema=_TEXT, examples={"CoT events": COT_EXAMPLE}),
-    Content(
-        media_type=formats.KML,
-        schema=_TEXT,
-        examples={"A placemark": formats.kml([example.EVENT])},
-    ),
-    Content(
-        media_type=formats.CSV,
-        schema=_TEXT,
-        examples={"A row": formats.table([example.EVENT])},
-    ),
-)
 
 OPERATIONS: Operations = {
     ("GET", "/v1/events"): Operation(
@@ -123,8 +43,9 @@ OPERATIONS: Operations = {
         tag="history",
         summary="Committed sightings, as JSON, GeoJSON, CoT, KML or CSV",
         text="Newest first; `next` is the `before` of the following page. With `since`, oldest"
-        " first: what is new since then, and `next` is the `since` of the following page. All"
-        " filters must hold. The format is that of `format`, else of the Accept header.",
+        " first: what is new since then, `next` is the `since` of the following page, and"
+        " `retracted` are the tracks that were taken back since. All filters must hold. The format"
+        " is that of `format`, else of the Accept header.",
         parameters=(
             Parameter(
                 name="limit",
@@ -163,7 +84,7 @@ OPERATIONS: Operations = {
         replies=(
             Reply(
                 meaning="A page of sightings.",
-                contents=_LISTED,
+                contents=LISTED,
                 headers=(
                     NO_STORE,
                     Header(
@@ -181,25 +102,42 @@ OPERATIONS: Operations = {
         name="getEvent",
         tag="history",
         summary="The newest sighting of one object",
-        parameters=(
-            Parameter(
-                name="uid", where="path", meaning="The CoT uid of a tracked object.", schema=_TEXT
-            ),
-        ),
+        parameters=(_UID,),
         replies=(
             json_reply(
                 Event, "The sighting.", examples={"A car": example.EVENT}, headers=(NO_STORE,)
             ),
         ),
         refusals=(
-            Refusal(
-                status=404,
-                type="no-such-track",
-                meaning="Nothing was seen of it, or too long ago to be kept.",
-                detail="nothing was seen of 'sightline-2f1d'",
-            ),
+            NO_SUCH_TRACK,
             STORE_UNAVAILABLE,
         ),
+    ),
+    ("DELETE", "/v1/events/{uid}"): Operation(
+        name="retractTrack",
+        tag="history",
+        summary="Take a track back: its marker vanishes from every map",
+        text="Answered once it is committed; every sink is told to delete the marker, and the uid"
+        " is not used again. What was seen stays in the history, with `retracted_at`. A track that"
+        " was taken back before is answered as it was then, with `Sightline-Duplicate`.",
+        parameters=(
+            _UID,
+            Parameter(
+                name="reason",
+                meaning="Why, for the history.",
+                schema={**_PLAIN, "maxLength": retraction.MOST_REASON},
+                example=example.RETRACTION.reason,
+            ),
+        ),
+        replies=(
+            json_reply(
+                Retraction,
+                "It is taken back.",
+                examples={"A shadow": example.RETRACTION},
+                headers=(DUPLICATE,),
+            ),
+        ),
+        refusals=(INVALID_QUERY, NO_SUCH_TRACK, *COMMIT, STORE_UNAVAILABLE),
     ),
     ("GET", "/v1/events.kml"): Operation(
         name="linkEvents",
@@ -226,11 +164,12 @@ OPERATIONS: Operations = {
     ("GET", "/v1/stream"): Operation(
         name="streamEvents",
         tag="history",
-        summary="Sightings as they are committed (server-sent events)",
+        summary="Sightings and retractions as they are committed (server-sent events)",
         text="From now on, or after `since`; a client that connects again sends Last-Event-ID, and"
-        " nothing between is left out. Each message has the event's sequence as its `id`, is named"
-        " `sighting`, and its `data` is an event as JSON. A comment comes every 15 seconds where"
-        " nothing else does. The stream ends when the service shuts down.",
+        " nothing between is left out. Each message has the event's sequence as its `id`; it is"
+        " named `sighting`, or `retraction` where a track was taken back; its `data` is an event as"
+        " JSON. A comment comes every 15 seconds where nothing else does. The stream ends when the"
+        " service shuts down.",
         parameters=(
             Parameter(name="since", meaning="Of higher sequence than this.", schema=_SEQUENCE),
             _CAMERA,

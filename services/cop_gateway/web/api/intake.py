@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 
 from cop_gateway.web import batch, formats
-from cop_gateway.web.api.history import COT_EXAMPLE
-from cop_gateway.web.api.refusals import STORE_UNAVAILABLE
-from serving.openapi import Content, Header, Operation, Operations, Refusal, Reply
+from cop_gateway.web.api.listings import COT_EXAMPLE
+from cop_gateway.web.api.refusals import COMMIT, DUPLICATE, STORE_UNAVAILABLE
+from serving.openapi import Content, Operation, Operations, Refusal, Reply
 from serving.openapi.refusals import BODY, MESSAGE, RETRY_AFTER
 from sightline.messages import DetectionReport, Problem, Receipt, encode
 from sightline.messages import examples as example
@@ -72,14 +72,7 @@ OPERATIONS: Operations = {
                         examples={"CoT events": COT_EXAMPLE},
                     ),
                 ),
-                headers=(
-                    Header(
-                        name="Sightline-Duplicate",
-                        meaning="`true` when this frame had been committed before.",
-                        schema={"const": "true"},
-                        always=False,
-                    ),
-                ),
+                headers=(DUPLICATE,),
             ),
         ),
         refusals=(
@@ -95,20 +88,7 @@ OPERATIONS: Operations = {
                 field="frame.captured_at",
                 limit="60 s",
             ),
-            Refusal(
-                status=503,
-                type="busy",
-                meaning="Too many frames wait for their commit, or the gateway is stopping.",
-                detail="1024 frames wait already (limit 1024)",
-                headers=(RETRY_AFTER,),
-            ),
-            Refusal(
-                status=503,
-                type="not-stored",
-                meaning="The commit failed. Nothing of the frame is stored; send it again.",
-                detail="the frame was not stored: the store could not commit: database is locked",
-                headers=(RETRY_AFTER,),
-            ),
+            *COMMIT,
             STORE_UNAVAILABLE,
             Refusal(
                 status=507,
