@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -282,7 +281,7 @@ def _shared(paths: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         counts.update((status, json.dumps(each)) for status, each in responses.items())
     named: dict[str, Any] = {}
     for (status, text), count in counts.most_common():
-        name = HTTPStatus(int(status)).phrase.title().replace(" ", "")
+        name = f"Problem{status}"
         if count < 3 or name in named:
             continue
         named[name] = json.loads(text)
