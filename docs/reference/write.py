@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import cop_gateway.app
 import cop_gateway.settings
+import detection.app
 import detection.settings
 from serving.reference import settings_page
 from sightline.messages.__main__ import main as write_schemas
@@ -36,6 +40,18 @@ def settings() -> str:
     ).rstrip("\n") + "\n"
 
 
+def openapi() -> dict[str, dict[str, Any]]:
+    """Each service's own description, as it answers GET /v1/openapi.json."""
+    return {
+        "detection": detection.app.description(),
+        "cop-gateway": cop_gateway.app.description(),
+    }
+
+
 if __name__ == "__main__":
     write_schemas(HERE / "schema")
     (HERE / "settings.md").write_text(settings(), encoding="utf-8")
+    (HERE / "openapi").mkdir(exist_ok=True)
+    for name, described in openapi().items():
+        text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+        (HERE / "openapi" / f"{name}.json").write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
@@ -35,7 +36,7 @@ from cop_gateway.sinks import policy_of, transport_of
 from cop_gateway.tracking import Rules
 from cop_gateway.upkeep import Limits as StoreLimits
 from cop_gateway.upkeep import Upkeep
-from cop_gateway.web import page
+from cop_gateway.web import api, page, problems
 from cop_gateway.web.batch import BatchCall
 from cop_gateway.web.detections import DetectionsCall
 from cop_gateway.web.history import HistoryCalls
@@ -44,6 +45,7 @@ from cop_gateway.web.sinks import SinkCalls
 from cop_gateway.web.stream import StreamCall
 from serving import guard
 from serving.application import application
+from serving.description import describe
 from serving.keychain import Keychain
 from serving.probes import Readiness
 from telemetry import logs
@@ -62,6 +64,11 @@ _RENEW_SECONDS = 3_600.0
 _LOOK_BEHIND_SECONDS = 5.0
 
 _log = logs.get("cop_gateway.app")
+
+
+def description() -> dict[str, Any]:
+    """What GET /v1/openapi.json answers."""
+    return describe(api.API, ACCESS)
 
 
 def utc_now() -> datetime:
@@ -256,7 +263,9 @@ def build(
         metrics=metrics,
         readiness=readiness,
         lifespan=lifespan,
+        exception_handlers=problems.handlers(),
         guard=guard.Guard(keychain, ACCESS),
+        description=description,
     )
 
 

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 
-from detection import cores, gateway, problems
+from detection import api, cores, gateway, problems
 from detection.errors import ModelError
 from detection.gateway import Gateway
 from detection.lanes import Lanes
@@ -20,6 +21,7 @@ from detection.pipeline import Limits
 from detection.settings import Settings
 from detection.web import Detector, Policy
 from serving.application import application
+from serving.description import describe
 from serving.guard import Guard, Rules
 from serving.keychain import Keychain
 from serving.probes import Readiness
@@ -28,6 +30,11 @@ from telemetry import metrics
 SERVICE = "detection"
 ACCESS: Rules = {("GET", "/"): None, ("POST", "/v1/detect"): "detect"}
 """Which role each call takes, where it is not `read` to look and `operate` to change."""
+
+
+def description() -> dict[str, Any]:
+    """What GET /v1/openapi.json answers."""
+    return describe(api.API, ACCESS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,5 +116,6 @@ def build(settings: Settings) -> Service:
         lifespan=lifespan,
         exception_handlers=problems.handlers(),
         guard=Guard(keychain, ACCESS),
+        description=description,
     )
     return Service(app=app, readiness=readiness)

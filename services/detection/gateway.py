@@ -29,8 +29,8 @@ CONNECTIONS = 256
 
 # Statuses that say "not now" rather than "not so".
 _BUSY = frozenset({429, 502, 503, 504, 507})
-# Statuses by which the gateway tells the sender of the frame what is wrong with it.
-_REFUSED = frozenset({400, 409, 413, 422})
+REFUSED = frozenset({400, 409, 413, 422})
+"""Statuses by which the gateway tells the sender of the frame what is wrong with it."""
 
 log = logs.get("detection.gateway")
 
@@ -126,7 +126,7 @@ class Gateway:
                 f"the gateway is too busy (status {status})",
                 retry_seconds=_seconds(answer.headers.get("retry-after")),
             )
-        if status in _REFUSED:
+        if status in REFUSED:
             self._outcome("refused")
             raise GatewayRefusal(_problem(answer))
         self._outcome("failed")

@@ -26,8 +26,7 @@ from detection.errors import (
 )
 from serving.problems import HttpProblem, respond, retry_after
 
-# The most special first: the first that fits an error is its answer.
-_ANSWERS: tuple[tuple[type[DetectionError], int, str], ...] = (
+ANSWERS: tuple[tuple[type[DetectionError], int, str], ...] = (
     (ImageTypeError, 415, "unsupported-image-type"),
     (ImageSizeError, 413, "image-too-large"),
     (ImageError, 422, "invalid-image"),
@@ -42,6 +41,7 @@ _ANSWERS: tuple[tuple[type[DetectionError], int, str], ...] = (
     (GatewayError, 502, "gateway-failed"),
     (DetectionError, 500, "internal-error"),
 )
+"""The most special first: the first that fits an error is its answer."""
 
 
 def outcome(error: DetectionError) -> str:
@@ -89,4 +89,4 @@ def handlers() -> dict[type[Exception], ExceptionHandler]:
 
 
 def _answer(error: DetectionError) -> tuple[int, str]:
-    return next((status, name) for kind, status, name in _ANSWERS if isinstance(error, kind))
+    return next((status, name) for kind, status, name in ANSWERS if isinstance(error, kind))

@@ -11,16 +11,16 @@ from detection.errors import FrameError, ImageTypeError, ParameterError
 from detection.image import TAKEN
 from sightline.messages import Box, Detection, Frame, decode
 
-_TYPES = frozenset(
-    {
-        "image/jpeg",
-        "image/jpg",
-        "image/png",
-        "image/webp",
-        "image/tiff",
-        "application/octet-stream",
-    }
+IMAGE_TYPES = (
+    "image/jpeg",
+    "image/jpg",
+    "image/png",
+    "image/webp",
+    "image/tiff",
+    "application/octet-stream",
 )
+"""The types that a raw body may be announced as."""
+
 _PARAMETERS = ("confidence", "model")
 
 ASPECT_TOLERANCE = 0.01
@@ -53,7 +53,7 @@ def read(body: bytes, *, content_type: str | None, query: Mapping[str, str]) -> 
             frame = decode(form.frame, Frame, at="frame")
     elif content_type is not None:
         media_type = content_type.partition(";")[0].strip().lower()
-        if media_type not in _TYPES:
+        if media_type not in IMAGE_TYPES:
             raise ImageTypeError(
                 f"is announced as {media_type[:60]!r}; send {TAKEN} as image/jpeg, image/png,"
                 " image/webp or image/tiff, or a multipart/form-data with a part named image",

@@ -33,9 +33,17 @@ from sightline.messages import (
     Unplaced,
     encode,
 )
+from sightline.messages.value import Answer
 from telemetry import logs
 
 log = logs.get("detection.web")
+
+
+class Index(Answer, frozen=True, kw_only=True):
+    """Who answers here."""
+
+    service: str
+    version: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +78,7 @@ class Detector:
 
     async def index(self, _request: Request) -> Response:
         """Say who answers here."""
-        return _json({"service": self.service, "version": self.version})
+        return _json(Index(service=self.service, version=self.version))
 
     async def list_models(self, _request: Request) -> Response:
         """Tell every loaded model, the default one first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,6 +12,7 @@ from starlette.types import ExceptionHandler, StatelessLifespan
 
 from serving import probes, problems
 from serving.guard import Guard, GuardMiddleware
+from serving.openapi import call
 from serving.probes import Readiness
 from serving.requests import RequestMiddleware
 from telemetry.metrics import HttpMetrics, Metrics
@@ -25,9 +26,11 @@ def application(
     lifespan: StatelessLifespan[Starlette] | None = None,
     exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
     guard: Guard | None = None,
+    description: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Starlette:
     """The service's routes, and around them: probes, request ids, access, logs, metrics, problems.
 
+    `description` gives what GET /v1/openapi.json answers, see `serving.description`.
     Handlers in `exception_handlers` must be coroutine functions; they come before the shared ones.
     """
     return Starlette(
@@ -35,6 +38,7 @@ def application(
             *routes,
             *(guard.routes() if guard else ()),
             *probes.routes(readiness=readiness, metrics=metrics),
+            *(call.routes(description) if description else ()),
         ],
         middleware=[
             Middleware(RequestMiddleware, metrics=HttpMetrics(metrics), readiness=readiness),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Literal
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -13,11 +14,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from access import ANONYMOUS, Allowance, NotAllowedError, NotKnownError, Principal, Role
+from serving import openapi
 from serving.keychain import Keychain
+from serving.openapi import call, refusals
 from serving.probes import PATHS
 from serving.problems import HttpProblem, respond, retry_after
 from serving.requests import route_of
 from sightline.messages import encode
+from sightline.messages.value import Answer
 from telemetry import logs
 
 TOKEN_PATH = "/v1/auth/token"  # noqa: S105 - a path
@@ -28,6 +32,61 @@ Rules = Mapping[tuple[str, str], Role | None]
 look at and `operate` to change."""
 
 log = logs.get("serving.guard")
+
+
+class IssuedToken(Answer, frozen=True, kw_only=True):
+    """A token for a key, as in RFC 6749, 5.1."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a word of the RFC
+    expires_in: int
+    """Seconds."""
+
+
+OPERATIONS: openapi.Operations = {
+    ("POST", TOKEN_PATH): openapi.Operation(
+        name="issueToken",
+        tag="access",
+        summary="A short-lived token for an API key",
+        text="Show the key; the body is not read. The token has the roles of the key, and can be"
+        " shown wherever a key can, to every service with the same token secret.",
+        shows_key=True,
+        replies=(
+            openapi.json_reply(
+                IssuedToken,
+                "The token.",
+                examples={
+                    "A token": IssuedToken(
+                        access_token="eyJhbGciOiJIUzI1NiJ9.e30.c2ln",  # noqa: S106
+                        expires_in=900,
+                    )
+                },
+                headers=(refusals.NO_STORE,),
+            ),
+        ),
+        refusals=(
+            refusals.UNAUTHORIZED,
+            refusals.TOO_MANY_FAILURES,
+            openapi.Refusal(
+                status=404,
+                type="no-tokens",
+                meaning="This service issues none: it has no token secret.",
+                detail="this service issues no tokens: it has no token secret",
+            ),
+        ),
+    )
+}
+
+
+def role_of(rules: Rules, method: str, route: str) -> Role | None:
+    """What a call takes under these rules."""
+    if route in PATHS or route in (TOKEN_PATH, call.PATH):
+        return None
+    # HEAD is answered by whatever answers GET.
+    method = "GET" if method == "HEAD" else method
+    if (method, route) in rules:
+        return rules[method, route]
+    return "read" if method in _SAFE else "operate"
 
 
 class Guard:
@@ -53,11 +112,7 @@ class Guard:
 
     def role(self, method: str, route: str) -> Role | None:
         """What a call takes."""
-        if route in PATHS or route == TOKEN_PATH:
-            return None
-        if (method, route) in self._rules:
-            return self._rules[method, route]
-        return "read" if method in _SAFE else "operate"
+        return role_of(self._rules, method, route)
 
     def admit(self, scope: Scope) -> Principal | None:
         """Whoever asks, if they may; raises HttpProblem. None where nobody needs to be known."""
@@ -134,13 +189,7 @@ class Guard:
         except NotKnownError as error:
             raise HttpProblem(status=404, type="no-tokens", detail=str(error)) from error
         return Response(
-            encode(
-                {
-                    "access_token": token,
-                    "token_type": "Bearer",
-                    "expires_in": int((ends - now).total_seconds()),
-                }
-            ),
+            encode(IssuedToken(access_token=token, expires_in=int((ends - now).total_seconds()))),
             media_type="application/json",
             headers={"Cache-Control": "no-store"},
         )

@@ -4,18 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.openapi.operation import Content, Operation, Operations, Reply, json_reply
+from serving.openapi.refusals import NO_STORE
 from sightline.messages import encode
+from sightline.messages.value import Answer
 from telemetry.metrics import CONTENT_TYPE, Metrics
 
 PATHS = frozenset({"/health", "/ready", "/metrics"})
 
+_DRAINING = "this process is shutting down"
+
 Check = Callable[[], str | None]
 """None when all is well, else the reason why requests should go elsewhere."""
+
+
+class Health(Answer, frozen=True, kw_only=True):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+    service: str
+    version: str
+    colour: str
+
+
+class ReadinessReport(Answer, frozen=True, kw_only=True):
+    """Whether requests should be sent here."""
+
+    ready: bool
+    reasons: dict[str, str]
+    """Why not, by the name of the check."""
+    service: str
+    version: str
+    colour: str
 
 
 class Readiness:
@@ -46,7 +72,7 @@ class Readiness:
         """Why this process should not get requests, by the name of the check."""
         found = {name: reason for name, check in self._checks.items() if (reason := check())}
         if self.draining:
-            found["draining"] = "this process is shutting down"
+            found["draining"] = _DRAINING
         return found
 
     def ready(self) -> tuple[bool, str]:
@@ -57,19 +83,18 @@ class Readiness:
 
 def routes(*, readiness: Readiness, metrics: Metrics) -> list[Route]:
     """`/health`, `/ready` and `/metrics`, alike for every service."""
-    identity = {
-        "service": metrics.service,
-        "version": metrics.version,
-        "colour": metrics.colour,
-    }
+    service, version, colour = metrics.service, metrics.version, metrics.colour
+    healthy = Health(service=service, version=version, colour=colour)
 
     async def health(_request: Request) -> Response:
-        return _json({"status": "ok", **identity}, 200)
+        return _json(healthy, 200)
 
     async def ready(_request: Request) -> Response:
         reasons = readiness.reasons()
-        body = {"ready": not reasons, "reasons": reasons, **identity}
-        return _json(body, 503 if reasons else 200)
+        report = ReadinessReport(
+            ready=not reasons, reasons=reasons, service=service, version=version, colour=colour
+        )
+        return _json(report, 503 if reasons else 200)
 
     async def metrics_(_request: Request) -> Response:
         return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
@@ -79,6 +104,69 @@ def routes(*, readiness: Readiness, metrics: Metrics) -> list[Route]:
         Route("/ready", ready, methods=["GET"]),
         Route("/metrics", metrics_, methods=["GET"], name="metrics"),
     ]
+
+
+def _report(*, reasons: dict[str, str]) -> ReadinessReport:
+    return ReadinessReport(
+        ready=not reasons, reasons=reasons, service="detection", version="0.1.0", colour="blue"
+    )
+
+
+OPERATIONS: Operations = {
+    ("GET", "/health"): Operation(
+        name="health",
+        tag="service",
+        summary="Whether the process lives",
+        replies=(
+            json_reply(
+                Health,
+                "It does.",
+                examples={"Alive": Health(service="detection", version="0.1.0", colour="blue")},
+                headers=(NO_STORE,),
+            ),
+        ),
+    ),
+    ("GET", "/ready"): Operation(
+        name="ready",
+        tag="service",
+        summary="Whether requests should be sent here",
+        replies=(
+            json_reply(
+                ReadinessReport,
+                "They should.",
+                examples={"Ready": _report(reasons={})},
+                headers=(NO_STORE,),
+            ),
+            json_reply(
+                ReadinessReport,
+                "They should go elsewhere: too much waits, or it is shutting down.",
+                examples={"Draining": _report(reasons={"draining": _DRAINING})},
+                status=503,
+                headers=(NO_STORE,),
+            ),
+        ),
+    ),
+    ("GET", "/metrics"): Operation(
+        name="metrics",
+        tag="service",
+        summary="Metrics, as Prometheus scrapes them",
+        replies=(
+            Reply(
+                meaning="Prometheus' text format, version 0.0.4.",
+                contents=(
+                    Content(
+                        media_type="text/plain",
+                        schema={"type": "string"},
+                        examples={
+                            "One metric": "# TYPE sightline_http_requests_in_flight gauge\n"
+                            "sightline_http_requests_in_flight 1.0\n"
+                        },
+                    ),
+                ),
+            ),
+        ),
+    ),
+}
 
 
 def _json(body: object, status: int) -> Response:

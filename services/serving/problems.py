@@ -9,6 +9,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ExceptionHandler
 
 from serving import identity
@@ -75,10 +76,12 @@ def of_http_exception(error: HTTPException, request: Request) -> HttpProblem:
     """What the router refuses: no such path, or not by this method."""
     status = error.status_code
     detail = error.detail
+    headers = error.headers
     if status == HTTPStatus.NOT_FOUND:
         detail = f"there is nothing at {request.url.path}"
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = _allowed(request) or (headers or {}).get("Allow", "")
+        headers = {**(headers or {}), "Allow": allowed}
         detail = f"{request.method} is not possible here" + (f"; {allowed} is" if allowed else "")
     title = HTTPStatus(status).phrase
     return HttpProblem(
@@ -86,7 +89,16 @@ def of_http_exception(error: HTTPException, request: Request) -> HttpProblem:
         type=title.lower().replace(" ", "-"),
         title=title,
         detail=detail,
-        headers=error.headers,
+        headers=headers,
+    )
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this path: Starlette names those of the first of its routes only."""
+    routes = getattr(request.scope.get("router"), "routes", ())
+    here = [each for each in routes if each.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(
+        sorted({method for each in here for method in getattr(each, "methods", None) or ()})
     )
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
-import textwrap
 import typing
 from typing import Any
 
 import msgspec
+
+from sightline.messages.schema import meanings
 
 
 def settings_page(kind: type[msgspec.Struct], *, prefix: str) -> str:
@@ -42,7 +40,7 @@ def _sections(kind: type[msgspec.Struct]) -> list[tuple[str, type[msgspec.Struct
 
 
 def _table(kind: type[msgspec.Struct], schema: dict[str, Any], *, prefix: str | None) -> str:
-    meanings = _meanings(kind)
+    meaning_of = meanings(kind)
     required = schema.get("required", [])
     variable = " variable |" if prefix else ""
     lines = [f"| setting |{variable} default | limits | meaning |"]
@@ -52,7 +50,7 @@ def _table(kind: type[msgspec.Struct], schema: dict[str, Any], *, prefix: str | 
         default = "**required**" if name in required else _default(property_)
         lines.append(
             f"| `{name}` |{column} {default} | {_limits(property_)}"
-            f" | {meanings.get(name) or property_.get('description', '')} |"
+            f" | {meaning_of.get(name) or property_.get('description', '')} |"
         )
     return "\n".join(lines) + "\n\n"
 
@@ -104,19 +102,3 @@ def _bounds(kind: dict[str, Any]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
-
-
-def _meanings(kind: type[msgspec.Struct]) -> dict[str, str]:
-    """The string below each field, on one line."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-    found = {}
-    for field, below in itertools.pairwise(body):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(below, ast.Expr)
-            and isinstance(below.value, ast.Constant)
-        ):
-            found[field.target.id] = " ".join(str(below.value.value).split())
-    return found

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from sightline.messages.receipt import Placement, Unplaced
-from sightline.messages.value import Answer
+from sightline.messages.value import Answer, Timestamp
 
 
 class AuditSink(Answer, frozen=True, kw_only=True):
@@ -17,8 +16,8 @@ class AuditSink(Answer, frozen=True, kw_only=True):
     """Skipped: left out for `reason` (filtered, stale, superseded). Dead: a dead letter. Unknown:
     it passed before the sink was configured, or too long ago to be remembered."""
     reason: str | None = None
-    sent_at: datetime | None = None
-    settled_at: datetime | None = None
+    sent_at: Timestamp | None = None
+    settled_at: Timestamp | None = None
 
 
 class AuditEntry(Answer, frozen=True, kw_only=True):
@@ -28,9 +27,9 @@ class AuditEntry(Answer, frozen=True, kw_only=True):
     frame_id: str
     index: int
     trace_id: str | None
-    captured_at: datetime
-    received_at: datetime
-    committed_at: datetime
+    captured_at: Timestamp
+    received_at: Timestamp
+    committed_at: Timestamp
     result: Placement | Unplaced
     """Where it was placed and which track it belongs to, or why it was not placed."""
     sequence: int | None = None

@@ -69,7 +69,8 @@ def _explained(error: msgspec.ValidationError, data: Any, kind: Any, at: str) ->
     value = _value_at(data, path)
     limits = _limits_of(kind, path)
     limit: str | None = None
-    if limits is not None and isinstance(value, int | float) and not isinstance(value, bool):
+    wrong_kind = ", got `" in reason
+    if limits is not None and isinstance(value, int | float) and not wrong_kind:
         limit, reason = _range(limits, value, reason)
     elif reason.startswith("Object missing required field"):
         missing = reason.split("`")[1]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from sightline.messages.value import Answer
+from sightline.messages.value import Answer, Timestamp
 
 UnplacedReason: TypeAlias = Literal[
     "no_sensor",
@@ -74,9 +73,9 @@ class Event(Answer, frozen=True, kw_only=True):
     camera_id: str
     frame_id: str
     index: int
-    captured_at: datetime
-    committed_at: datetime
-    stale_at: datetime
+    captured_at: Timestamp
+    committed_at: Timestamp
+    stale_at: Timestamp
     position: GroundPosition
     ce90_m: float
     le90_m: float
@@ -85,7 +84,7 @@ class Event(Answer, frozen=True, kw_only=True):
     course: float | None = None
     """Degrees clockwise from true north, of a moving object."""
     speed_mps: float | None = None
-    retracted_at: datetime | None = None
+    retracted_at: Timestamp | None = None
     """When an operator took the whole track back; None while it stands."""
 
 
@@ -103,7 +102,7 @@ class Retraction(Answer, frozen=True, kw_only=True):
 
     uid: str
     class_name: str = msgspec.field(name="class")
-    retracted_at: datetime
+    retracted_at: Timestamp
     reason: str | None = None
     by: str
     """Who took it back: the id of the key or token."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sightline.messages.value import Answer, Value
+from sightline.messages.value import Answer, Timestamp, Value
 
 Sequence = Annotated[int, Meta(ge=1, le=2**63 - 1, description="place in the outbox")]
 
@@ -34,7 +33,7 @@ class SinkState(Answer, frozen=True, kw_only=True):
     reconnects: int
     dead_letters: int = 0
     """Events that this sink cannot take, kept for somebody to look at."""
-    certificate_expires_at: datetime | None = None
+    certificate_expires_at: Timestamp | None = None
     """When our own certificate ends."""
     last_error: str | None = None
 
@@ -52,7 +51,7 @@ class DeadLetter(Answer, frozen=True, kw_only=True):
     uid: str
     """Empty when the event itself is too old to be kept."""
     reason: str
-    buried_at: datetime
+    buried_at: Timestamp
     retrying: bool
     """Whether somebody has asked for another try that is still to come."""
 

@@ -17,7 +17,11 @@ Identifier = Annotated[
         description="letters, digits and ._:@/+-, beginning with a letter or a digit",
     ),
 ]
-ClassName = Annotated[str, Meta(min_length=1, max_length=64)]
+ClassName = Annotated[
+    str,
+    # PostgreSQL cannot hold a NUL.
+    Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*$", description="any text without NUL"),
+]
 Timestamp = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset")]
 Confidence = Annotated[float, Meta(ge=0, le=1)]
 PixelCount = Annotated[int, Meta(ge=1, le=65_536)]

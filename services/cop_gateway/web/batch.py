@@ -15,7 +15,8 @@ from serving.duplex import DuplexResponse
 from serving.problems import HttpProblem, document, of_message_error
 from sightline.messages import MessageError, encode
 
-_MEDIA_TYPE = "application/x-ndjson"
+MEDIA_TYPE = "application/x-ndjson"
+TAKEN = (MEDIA_TYPE, "application/ndjson", "application/jsonl")
 _UNDER_WAY = 256
 """Lines that are worked on at once: enough for whole groups, and bounded."""
 _BUSY_SECONDS = 0.05
@@ -39,15 +40,15 @@ class BatchCall:
         whole again: what is committed is answered as before.
         """
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in (_MEDIA_TYPE, "application/ndjson", "application/jsonl"):
+        if kind not in TAKEN:
             raise HttpProblem(
                 status=415,
                 type="unsupported-media-type",
-                detail=f"Content-Type: {kind[:60]!r}: send {_MEDIA_TYPE}, one report a line",
+                detail=f"Content-Type: {kind[:60]!r}: send {MEDIA_TYPE}, one report a line",
                 field="Content-Type",
-                limit=_MEDIA_TYPE,
+                limit=MEDIA_TYPE,
             )
-        return DuplexResponse(self._answers(request), media_type=_MEDIA_TYPE)
+        return DuplexResponse(self._answers(request), media_type=MEDIA_TYPE)
 
     async def _answers(self, request: Request) -> AsyncIterator[bytes]:
         waiting: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(_UNDER_WAY)

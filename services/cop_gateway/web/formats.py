@@ -19,11 +19,14 @@ GEOJSON, KML, CSV, COT, JSON = (
 )
 NAMES = {"json": JSON, "geojson": GEOJSON, "kml": KML, "csv": CSV, "cot": COT}
 
-_COLUMNS = (
+COLUMNS = (
     "sequence", "uid", "cot_type", "class", "confidence", "camera_id", "frame_id", "index",
     "captured_at", "committed_at", "latitude", "longitude", "hae", "ce90_m", "le90_m", "flag",
     "course", "speed_mps",
 )  # fmt: skip
+"""Of a table."""
+PROPERTIES = tuple(name for name in COLUMNS if name not in ("latitude", "longitude", "hae"))
+"""Of a GeoJSON feature: what its geometry does not say."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _KML_COLOURS = {"GREEN": "ff34a853", "YELLOW": "ff00c8ff", "RED": "ff2222cc"}
 """aabbggrr."""
@@ -93,7 +96,7 @@ def kml_link(href: str, *, seconds: int = 5) -> str:
 def table(events: Sequence[Event]) -> str:
     """Comma-separated values with a head (RFC 4180)."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, _COLUMNS, lineterminator="\r\n")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     for event in events:
         position = event.position

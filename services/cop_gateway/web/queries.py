@@ -10,6 +10,20 @@ from starlette.responses import Response
 from serving.problems import HttpProblem
 from sightline.messages import encode
 
+MOST_SEQUENCE = 2**63 - 1
+"""The largest place in the outbox."""
+
+PLAIN = r"^[^\x00]*$"
+"""What text in a query is: not every store can be asked for a NUL."""
+
+
+def text(request: Request, name: str) -> str | None:
+    """A text of the query; None where it is not there."""
+    found = request.query_params.get(name)
+    if found is not None and "\0" in found:
+        raise bad(name, f"{found[:40]!r} has a NUL in it")
+    return found
+
 
 def number(request: Request, name: str, low: int, high: int) -> int | None:
     """A whole number of the query; None where it is not there."""

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from cop_gateway.delivery import Courier
 from cop_gateway.outbox.record import DeadLetter
-from cop_gateway.web.queries import answer, number
+from cop_gateway.web.queries import MOST_SEQUENCE, answer, number, only
 from serving.bodies import read_body
 from serving.problems import HttpProblem
 from sightline.messages import DeadLetter as DeadLetterAnswer
@@ -27,8 +27,8 @@ from sightline.messages import (
 )
 from telemetry import logs
 
-_PAGE = 100
-_MOST = 1_000
+PAGE = 100
+MOST_PAGE = 1_000
 _MOST_BODY_BYTES = 1 << 20
 
 log = logs.get("cop_gateway.web.sinks")
@@ -40,7 +40,7 @@ class SinkStore(Protocol):
     def pause(self, sink: str, *, paused: bool) -> None:
         """Remember whether a sink is paused."""
 
-    def dead_letters(self, sink: str, *, after: int = 0, limit: int = _PAGE) -> list[DeadLetter]:
+    def dead_letters(self, sink: str, *, after: int = 0, limit: int = PAGE) -> list[DeadLetter]:
         """A sink's dead letters in the order of the outbox."""
 
     def count_dead_letters(self) -> dict[str, int]:
@@ -98,8 +98,9 @@ class SinkCalls:
     async def dead_letters(self, request: Request) -> Response:
         """Events that it could not take, in their order: `after` (a sequence) and `limit`."""
         courier = self._courier(request)
-        limit = number(request, "limit", 1, _MOST) or _PAGE
-        after = number(request, "after", 0, 2**63 - 1) or 0
+        only(request, ("after", "limit"))
+        limit = number(request, "limit", 1, MOST_PAGE) or PAGE
+        after = number(request, "after", 0, MOST_SEQUENCE) or 0
         found = await asyncio.to_thread(
             self.store.dead_letters, courier.name, after=after, limit=limit
         )

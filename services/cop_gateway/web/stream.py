@@ -14,14 +14,14 @@ from cop_gateway.delivery import Bulletin
 from cop_gateway.outbox.history_tables import Query
 from cop_gateway.outbox.record import RETRACTED, SEEN_OR_RETRACTED
 from cop_gateway.web.history import History
-from cop_gateway.web.queries import bad, number, only
+from cop_gateway.web.queries import MOST_SEQUENCE, bad, number, only, text
 from serving.probes import Readiness
 from serving.problems import HttpProblem, retry_after
 from sightline.messages import Event, encode
 
 _PAGE = 500
 _BEAT_SECONDS = 15.0
-_MOST_WATCHERS = 1_000
+MOST_WATCHERS = 1_000
 _AGAIN_SECONDS = 10.0
 
 
@@ -44,29 +44,36 @@ class StreamCall:
         From now on, or after `Last-Event-ID` (or `since`): nothing between is left out.
         """
         only(request, ("since", "camera_id", "class"))
-        since = number(request, "since", 0, 2**63 - 1)
+        since = number(request, "since", 0, MOST_SEQUENCE)
         last = request.headers.get("last-event-id")
         if last is not None:
             if not (last.isascii() and last.isdigit() and len(last) < 20):
                 raise bad("Last-Event-ID", f"{last[:40]!r} is not a sequence")
             since = int(last)
-        if self.watchers >= _MOST_WATCHERS:
+        if self.watchers >= MOST_WATCHERS:
             raise HttpProblem(
                 status=503,
                 type="too-many-watchers",
-                detail=f"{_MOST_WATCHERS} watch already",
+                detail=f"{MOST_WATCHERS} watch already",
                 headers=retry_after(_AGAIN_SECONDS),
             )
+        # HEAD is over with the headers: its client would wait for the end on the same connection.
+        following = self._follow(
+            self.bulletin.head if since is None else since,
+            camera=text(request, "camera_id"),
+            kind=text(request, "class"),
+        )
         return StreamingResponse(
-            self._follow(self.bulletin.head if since is None else since, request),
+            following if request.method == "GET" else (),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    async def _follow(self, since: int, request: Request) -> AsyncIterator[bytes]:
+    async def _follow(
+        self, since: int, *, camera: str | None, kind: str | None
+    ) -> AsyncIterator[bytes]:
         news = self.bulletin.subscribe()
         draining = asyncio.create_task(self.readiness.wait_draining())
-        camera, kind = (request.query_params.get(name) for name in ("camera_id", "class"))
         self.watchers += 1
         try:
             yield b"retry: 2000\n\n"
@@ -83,7 +90,7 @@ class StreamCall:
                 events = await asyncio.to_thread(self.store.events, query)
                 if events:
                     since = events[-1].sequence
-                    yield b"".join(_message(event) for event in events)
+                    yield b"".join(message(event) for event in events)
                     continue
                 since = max(since, head)
                 waiting = asyncio.create_task(news.wait())
@@ -102,6 +109,7 @@ class StreamCall:
             self.bulletin.unsubscribe(news)
 
 
-def _message(event: Event) -> bytes:
+def message(event: Event) -> bytes:
+    """One event as the stream carries it."""
     kind = b"retraction" if event.cot_type == RETRACTED else b"sighting"
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.sequence, kind, encode(event))

@@ -111,7 +111,9 @@ def test_no_bytes_at_all_raise_anything_else(body):
 @given(
     st.builds(
         Detection,
-        class_name=st.text(min_size=1, max_size=64),
+        class_name=st.text(
+            st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=64
+        ),
         confidence=st.floats(0, 1),
         box=st.builds(
             lambda x, y, w, h: Box(x, y, x + w, y + h),

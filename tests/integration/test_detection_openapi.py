@@ -1,0 +1,208 @@
+"""The detection service does what it says of itself at /v1/openapi.json, and says all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from access import new_key
+from conforming import Call, Description
+from detecting import Detection, form
+from fakes.gateway import FakeGateway, Reply
+from fakes.images import encoded, painted
+from fakes.models import blob_model
+from running import Answer, http, report, started
+
+COMMITTED = Path(__file__).parents[2] / "docs/reference/openapi/detection.json"
+DESCRIPTION = Description(json.loads(COMMITTED.read_text(encoding="utf-8")))
+DETECT = DESCRIPTION.call("POST", "/v1/detect")
+KEYS = {role: new_key(role, (role,)) for role in ("detect", "read", "operate")}
+INCLUDED = {"detect": {"detect"}, "read": {"read"}, "operate": {"read", "operate"}}
+PICTURE = painted(960, 540, {"red": (100, 100, 300, 200)})
+ENCODINGS = {"image/png": "PNG", "image/webp": "WEBP", "image/tiff": "TIFF"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made: Path = blob_model(tmp_path_factory.mktemp("model") / "blobs.onnx", width=640, height=384)
+    return made
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[FakeGateway]:
+    with FakeGateway().serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, model: Path, gateway: FakeGateway
+) -> Iterator[Detection]:
+    folder = tmp_path_factory.mktemp("detection")
+    (folder / "keys.toml").write_text("".join(entry for _, entry in KEYS.values()))
+    process = Detection(
+        folder,
+        model,
+        gateway_url=gateway.url,
+        max_image_bytes=4_000_000,
+        deadline_seconds=2,
+        access__keys=folder / "keys.toml",
+    )
+    with started(process):
+        yield process
+
+
+def shown(role: str | None) -> dict[str, str]:
+    return {} if role is None else {"X-Api-Key": KEYS[role][0]}
+
+
+def ask(
+    service: Detection, method: str, path: str, body: bytes | None = None, **headers: str
+) -> Answer:
+    """One request, its answer held against the description."""
+    if method == "POST":
+        body = body or b""
+    answer = http(service.url + path, body=body, headers=headers)
+    DESCRIPTION.check(method, path, answer)
+    return answer
+
+
+def image(media_type: str = "image/jpeg") -> bytes:
+    return encoded(PICTURE, ENCODINGS.get(media_type, "JPEG"))
+
+
+def framed(**frame: Any) -> tuple[bytes, dict[str, str]]:
+    """A form with an image and a frame that fits it, and its headers."""
+    value = {**report("f-1")["frame"], **frame}
+    body, content_type = form({"image": image(), "frame": json.dumps(value).encode()})
+    return body, {"Content-Type": content_type, **shown("detect")}
+
+
+def test_it_is_what_is_committed_and_needs_no_key(service: Detection) -> None:
+    assert ask(service, "GET", "/v1/openapi.json").json == DESCRIPTION.document
+
+
+@pytest.mark.parametrize(
+    "call", list(DESCRIPTION.calls()), ids=lambda call: f"{call.method} {call.path}"
+)
+def test_each_call_takes_the_role_that_it_says(service: Detection, call: Call) -> None:
+    needed = next(iter(call.described["security"]), {"bearer": []})["bearer"]
+    for role in (None, "detect", "read", "operate"):
+        answer = ask(service, call.method, call.path, **shown(role))
+        if not needed:
+            assert (answer.status == 401) == (role is None and call.path == "/v1/auth/token")
+        elif role is None:
+            assert answer.status == 401
+        else:
+            assert (answer.status == 403) == (needed[0] not in INCLUDED[role])
+
+
+@pytest.mark.parametrize("media_type", DETECT.described["requestBody"]["content"])
+def test_each_kind_of_body_can_be_sent(service: Detection, media_type: str) -> None:
+    if media_type != "multipart/form-data":
+        answer = ask(
+            service, "POST", "/v1/detect", image(media_type), **shown("detect"),
+            **{"Content-Type": media_type},
+        )  # fmt: skip
+        assert answer.status == 200
+        assert answer.json["committed"] is False
+        return
+    for example in DETECT.described["requestBody"]["content"][media_type]["examples"].values():
+        body, headers = framed(**example["value"]["frame"])
+        answer = ask(service, "POST", "/v1/detect", body, **headers)
+        assert answer.status == 200, answer.body
+        assert answer.json["committed"] is True
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("confidence=0", 200), ("confidence=1", 200), ("confidence=0.5&model=blobs", 200),
+        ("confidence=-0.1", 422), ("confidence=1.1", 422), ("confidence=x", 422),
+        ("model=other", 422), ("confidnce=1", 422),
+    ],
+)  # fmt: skip
+def test_each_parameter_has_the_limits_that_it_says(
+    service: Detection, query: str, status: int
+) -> None:
+    answer = ask(service, "POST", f"/v1/detect?{query}", image(), **_jpeg())
+    assert answer.status == status
+
+
+def _jpeg() -> dict[str, str]:
+    return {"Content-Type": "image/jpeg", **shown("detect")}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "type_"),
+    [
+        (b"", "image/jpeg", 422, "invalid-image"),
+        (b"text", "image/jpeg", 415, "unsupported-image-type"),
+        (b"text", "text/plain", 415, "unsupported-image-type"),
+        (b"x" * 4_000_001, "image/jpeg", 413, "payload-too-large"),
+        (encoded(painted(9_000, 9_000, {})), "image/png", 413, "image-too-large"),
+        (b"", "multipart/form-data", 400, "invalid-form"),
+    ],
+)
+def test_what_is_refused_is_described(
+    service: Detection, body: bytes, content_type: str, status: int, type_: str
+) -> None:
+    headers = {**_jpeg(), "Content-Type": content_type}
+    answer = ask(service, "POST", "/v1/detect", body, **headers)
+    assert (answer.status, answer.json["type"]) == (status, f"/problems/{type_}")
+
+
+def test_frames_that_are_wrong_or_do_not_fit(service: Detection) -> None:
+    body, content_type = form({"image": image(), "frame": b"{"})
+    headers = {"Content-Type": content_type, **shown("detect")}
+    assert ask(service, "POST", "/v1/detect", body, **headers).status == 400
+    body, headers = framed(captured_at="yesterday")
+    assert ask(service, "POST", "/v1/detect", body, **headers).status == 422
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "type_"),
+    [
+        (Reply(status=422, body={"no": "problem"}), 422, "gateway-refused"),
+        (Reply(status=409, body=b"text"), 409, "gateway-refused"),
+        (Reply(status=413, body=b""), 413, "gateway-refused"),
+        (Reply(status=400, body=b"?"), 400, "gateway-refused"),
+        (
+            Reply(
+                status=422,
+                body={
+                    "type": "/problems/invalid-message", "title": "Invalid message", "status": 422,
+                    "detail": "frame.captured_at: too old", "field": "frame.captured_at",
+                },
+            ),
+            422,
+            "invalid-message",
+        ),
+        (Reply(status=418), 502, "gateway-failed"),
+        (Reply(body={"frame_id": "f-1", "camera_id": "drone-1", "results": []}), 409,
+         "frame-differs"),
+        (Reply(status=503, headers={"Retry-After": "9"}), 503, "gateway-unavailable"),
+        (Reply(seconds=3.0), 504, "gateway-timeout"),
+    ],
+)  # fmt: skip
+def test_what_the_gateway_does_is_described(
+    service: Detection, gateway: FakeGateway, reply: Reply, status: int, type_: str
+) -> None:
+    gateway.replies = [reply]
+    try:
+        body, headers = framed()
+        answer = ask(service, "POST", "/v1/detect", body, **headers)
+    finally:
+        gateway.replies = [Reply()]
+    assert (answer.status, answer.json["type"]) == (status, f"/problems/{type_}")
+
+
+def test_no_time_left(tmp_path: Path, model: Path) -> None:
+    with started(Detection(tmp_path, model, lanes=1, deadline_seconds=0.001)) as service:
+        answer = ask(service, "POST", "/v1/detect", image(), **{"Content-Type": "image/jpeg"})
+        assert (answer.status, answer.json["type"]) == (503, "/problems/deadline-exceeded")
+        assert ask(service, "POST", "/v1/auth/token", X_Api_Key="x").status == 401
