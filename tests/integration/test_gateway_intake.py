@@ -262,8 +262,11 @@ def test_what_is_not_there_is_a_problem_too(gateway):
 def test_the_trace_goes_into_the_log(gateway):
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     gateway.post(report("traced"), traceparent=trace, **{"X-Request-Id": "my-request"})
-    lines = [json.loads(line) for line in gateway.output.splitlines() if "my-request" in line]
-    assert lines
+    # The line comes after the answer.
+    lines = wait_for(
+        lambda: [json.loads(line) for line in gateway.output.splitlines() if "my-request" in line],
+        what="the log line",
+    )
     assert lines[-1]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert lines[-1]["frame_id"] == "traced"
     assert lines[-1]["camera_id"] == "drone-1"
