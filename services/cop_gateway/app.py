@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from starlette.applications import Starlette
 
+from cop_gateway import chores
 from cop_gateway.cot import Catalogue, CatalogueError, Marks
-from cop_gateway.delivery import Bulletin, Courier, DeliveryError
+from cop_gateway.delivery import Bulletin, Courier
 from cop_gateway.delivery.tls import TlsTransport
 from cop_gateway.errors import SettingsError
 from cop_gateway.geolocation import Limits
@@ -23,7 +24,6 @@ from cop_gateway.geolocation.accuracy import ce90
 from cop_gateway.geolocation.geoid import self_test
 from cop_gateway.intake import Acceptance, Committer
 from cop_gateway.metrics import GatewayMetrics
-from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.history_tables import Query
 from cop_gateway.outbox.postgres import PostgresOutbox
 from cop_gateway.outbox.record import SEEN_OR_RETRACTED
@@ -59,9 +59,6 @@ ACCESS: guard.Rules = {
 }
 """Which role each call takes, where it is not `read` to look and `operate` to change."""
 _RECOVERED_EVENTS = 100_000
-_FOLLOW_SECONDS = 0.1
-_RENEW_SECONDS = 3_600.0
-_LOOK_BEHIND_SECONDS = 5.0
 
 _log = logs.get("cop_gateway.app")
 
@@ -223,21 +220,21 @@ def build(
         watching = [
             asyncio.create_task(keychain.watch()),
             asyncio.create_task(upkeep.run(), name="upkeep"),
-            asyncio.create_task(_look_behind(couriers)),
+            asyncio.create_task(chores.look_behind(couriers)),
         ]
         watching += [
-            asyncio.create_task(_renew(courier.transport))
+            asyncio.create_task(chores.renew(courier.transport))
             for courier in couriers
             if isinstance(courier.transport, TlsTransport)
         ]
         if settings.shares_database:
-            watching.append(asyncio.create_task(_follow(store, bulletin)))
+            watching.append(asyncio.create_task(chores.follow(store, bulletin)))
         deliveries = [
             asyncio.create_task(courier.run(), name=f"courier-{courier.name}")
             for courier in couriers
         ]
         for courier, task in zip(couriers, deliveries, strict=True):
-            readiness.add(f"sink-{courier.name}", _alive(task))
+            readiness.add(f"sink-{courier.name}", chores.alive(task))
         _log.info("started", sinks=[courier.transport.target for courier in couriers])
         try:
             yield
@@ -275,39 +272,3 @@ def _days(days: float | None) -> timedelta | None:
 
 def _bytes(megabytes: float | None) -> int | None:
     return None if megabytes is None else int(megabytes * 1_000_000)
-
-
-async def _renew(transport: TlsTransport) -> None:
-    """A connection may stand for months; its certificate must be renewed before it ends."""
-    while True:
-        try:
-            await transport.refresh()
-        except (DeliveryError, OSError) as error:
-            _log.warning("certificate_not_read", target=transport.target, error=str(error))
-        await asyncio.sleep(_RENEW_SECONDS)
-
-
-async def _follow(store: Outbox, bulletin: Bulletin) -> None:
-    """Announce what other gateways commit."""
-    while True:
-        with contextlib.suppress(StoreFailedError):
-            bulletin.announce(await asyncio.to_thread(store.head))
-        await asyncio.sleep(_FOLLOW_SECONDS)
-
-
-async def _look_behind(couriers: Sequence[Courier]) -> None:
-    """How old is what waits: for the metrics, which must not ask storage themselves."""
-    while True:
-        for courier in couriers:
-            with contextlib.suppress(StoreFailedError):
-                await courier.look()
-        await asyncio.sleep(_LOOK_BEHIND_SECONDS)
-
-
-def _alive(task: asyncio.Task[None]) -> Callable[[], str | None]:
-    """A courier runs for ever: one that ended has met a defect."""
-
-    def check() -> str | None:
-        return "its courier has ended" if task.done() else None
-
-    return check
