@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -60,11 +59,16 @@ class StreamConnection:
             raise SinkLostError(f"the peer does not speak CoT: {error}") from error
 
     async def close(self) -> None:
-        """Close; a peer that is gone already is no news."""
+        """Close; a peer that is gone already is no news.
+
+        One that reads no more would keep the socket, and what is still to be written, for ever.
+        """
         self._writer.close()
-        with contextlib.suppress(OSError, TimeoutError):
+        try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
 
     async def _events(self) -> AsyncIterator[bytes]:
         splitter = EventSplitter()
@@ -80,8 +84,7 @@ class StreamConnection:
         splitter = protobuf.MessageSplitter()
         while True:
             for message in splitter.feed(data):
-                event = protobuf.decode(message)
-                if event is not None:
+                if (event := _readable(message)) is not None:
                     yield event.encode()
             data = await self._reader.read(_READ_BYTES)
             if not data:
@@ -117,3 +120,11 @@ class StreamConnection:
             raise SinkLostError("the connection is closed")
         self._writer.write(data)
         await self._writer.drain()
+
+
+def _readable(message: bytes) -> str | None:
+    """Its event, if it has one. What cannot be read is passed over: strangers' events come, too."""
+    try:
+        return protobuf.decode(message)
+    except FramingError:
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from cop_gateway.delivery.errors import SinkLostError
 from cop_gateway.delivery.stream import StreamConnection
 
 CONNECT_SECONDS = 10.0
@@ -31,9 +32,12 @@ class TcpTransport:
         return
 
     async def open(self) -> StreamConnection:
-        """Connect within ten seconds, or raise OSError (TimeoutError is one)."""
-        async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(self._host, self._port)
+        """Connect within ten seconds, or raise OSError or SinkLostError."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(self._host, self._port)
+        except TimeoutError as error:
+            raise SinkLostError(f"no TCP connection within {CONNECT_SECONDS:g} s") from error
         return StreamConnection(reader, writer, upgrade=self._upgrade, identity=self._identity)
 
 
