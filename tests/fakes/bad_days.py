@@ -39,6 +39,10 @@ class Behaviour:
     offers_protobuf: bool = False
     refuses_protobuf: bool = False
     never_answers_request: bool = False
+    greeting: bytes = b""
+    """Said to whoever connects."""
+    asks_amid: bool = False
+    """Pings between being asked for another protocol and its answer."""
 
     # How it reads.
     bite: int = 65_536

@@ -124,6 +124,7 @@ class _Connection:
 
     def serve(self) -> None:
         self._stop_when_told()
+        self._send(self._life.behaviour.greeting)
         if self._life.behaviour.offers_protobuf:
             self._send(machine("t-x-takp-v", '<TakProtocolSupport version="1"/>'))
         while data := self._receive():
@@ -193,6 +194,8 @@ class _Connection:
     def _change_protocol(self) -> None:
         yes = not self._life.behaviour.refuses_protobuf
         self._flush()
+        if self._life.behaviour.asks_amid:
+            self._send(machine("t-x-c-t"))
         second, self._second_half = self._second_half, b""
         self._send(second + machine("t-x-takp-r", f'<TakResponse status="{str(yes).lower()}"/>'))
         if yes:
@@ -237,7 +240,7 @@ class _Connection:
             self._send(data)
 
     def _send(self, data: bytes) -> None:
-        step = self._life.behaviour.fragment or len(data)
+        step = self._life.behaviour.fragment or max(1, len(data))
         if step < len(data):
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(0, len(data), step):

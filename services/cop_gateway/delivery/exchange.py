@@ -230,7 +230,7 @@ class Exchange:
             async with asyncio.timeout(seconds):
                 await self._connection.send(events)
         except TimeoutError as error:
-            raise SinkLostError(f"the peer took nothing for {seconds:g} s") from error
+            raise SinkLostError(f"nothing could be sent for {seconds:g} s") from error
 
     async def _wait_for_work(self, seconds: float) -> None:
         """Until there is news, room in the window, or the time is up."""

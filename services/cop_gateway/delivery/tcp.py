@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from cop_gateway.delivery.errors import SinkLostError
-from cop_gateway.delivery.stream import StreamConnection
+from cop_gateway.delivery.stream import StreamConnection, Upgrade
 
 CONNECT_SECONDS = 10.0
 
@@ -18,8 +18,7 @@ class TcpTransport:
     ) -> None:
         self._host = host
         self._port = port
-        self._upgrade = upgrade
-        self._identity = identity
+        self._upgrade = Upgrade(wanted=upgrade, identity=identity)
 
     @property
     def target(self) -> str:
@@ -38,7 +37,7 @@ class TcpTransport:
                 reader, writer = await asyncio.open_connection(self._host, self._port)
         except TimeoutError as error:
             raise SinkLostError(f"no TCP connection within {CONNECT_SECONDS:g} s") from error
-        return StreamConnection(reader, writer, upgrade=self._upgrade, identity=self._identity)
+        return StreamConnection(reader, writer, upgrade=self._upgrade)
 
 
 def authority(host: str, port: int) -> str:
