@@ -29,6 +29,7 @@ PACE = Pace(
     pong_seconds=0.15,
     farewell_seconds=0.05,
     presence_seconds=0.2,
+    greeting_seconds=0.01,
     hold_seconds=0.05,
 )
 UNWANTED = 5

@@ -50,6 +50,9 @@ class Behaviour:
     receive_bytes: int | None = None
     """Of its receive buffer, as far as the system goes along."""
 
+    swallows: bool = False
+    """Takes one event out of what it reads first, drops the rest, and says welcome."""
+
     # How it ends. Counted are events, not pings nor presence.
     stalls_after: int | None = None
     """Stops reading and answering then, and the connection stands."""

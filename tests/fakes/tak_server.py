@@ -22,6 +22,7 @@ from fakes.bad_days import Behaviour, Life, attribute, framed, is_machine, machi
 _EVENT = re.compile(rb"<event\b.*?</event>", re.DOTALL)
 _STRANGER = machine("a-f-G-U-C", uid="stranger")
 _QUIET_SECONDS = 0.005
+_SLOW_SECONDS = 0.05
 _RST = struct.pack("ii", 1, 0)
 
 
@@ -127,8 +128,13 @@ class _Connection:
         self._send(self._life.behaviour.greeting)
         if self._life.behaviour.offers_protobuf:
             self._send(machine("t-x-takp-v", '<TakProtocolSupport version="1"/>'))
+        if swallows := self._life.behaviour.swallows:
+            time.sleep(_SLOW_SECONDS)
         while data := self._receive():
             self._buffer += data
+            if swallows and (first := _EVENT.search(self._buffer)):
+                self._buffer, swallows = first[0], False
+                self._send(_STRANGER)
             while (event := self._next()) is not None:
                 self._hear(event)
                 self._stop_when_told()

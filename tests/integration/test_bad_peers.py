@@ -108,7 +108,10 @@ async def test_a_peer_that_sends_our_ping_back_has_answered_it():
 async def test_a_ping_while_the_protocol_changes_is_no_deadlock():
     """Whoever waits until it may write does not read the answer that it waits for."""
     scene = Scene(pace=PATIENT, offers_protobuf=True, asks_amid=True)
-    await scene.play(6)
+    async with scene.under_way():
+        await scene.until(lambda: "t-x-takp-q" in scene.server.kinds())
+        scene.source.add(6)
+        await scene.settled()
     scene.check()
     assert scene.server.connections == scene.server.binary_connections == 1
     assert "t-x-c-t-r" in {message.cotEvent.type for message in scene.server.messages}
@@ -116,7 +119,10 @@ async def test_a_ping_while_the_protocol_changes_is_no_deadlock():
 
 async def test_a_server_that_offers_and_does_not_answer_gets_xml_after_a_while():
     scene = Scene(pace={"pong_seconds": 0.2}, offers_protobuf=True, never_answers_request=True)
-    await scene.play(6)
+    async with scene.under_way():
+        await scene.until(lambda: "t-x-takp-q" in scene.server.kinds())
+        scene.source.add(6)
+        await scene.settled()
     scene.check()
     assert scene.server.binary_connections == 0
     assert len(scene.server.lives) == 3
@@ -175,3 +181,18 @@ async def test_nor_in_protocol_buffers(said: bytes):
         await scene.settled()
     scene.check()
     assert scene.server.connections == 1
+
+
+@pytest.mark.parametrize("acknowledge", ["ping", "auto", "send"])
+async def test_a_server_that_drops_what_comes_with_the_first_event_gets_it_all(acknowledge):
+    """As FreeTAKServer does: it takes one event out of the first read, and says welcome."""
+    scene = Scene(
+        pace={"pong_seconds": 0.3, "greeting_seconds": 5.0}, acknowledge=acknowledge,
+        swallows=True, pongs=acknowledge == "ping",
+    )  # fmt: skip
+    await scene.play(6, 3)
+    heard = {uid for life in scene.server.lives for uid in life.heard}
+    assert heard == set(scene.source.wanted)
+    assert scene.courier.describe(lag_seconds=0.0, dead_letters=0).acknowledges == (
+        acknowledge == "ping"
+    )

@@ -56,6 +56,9 @@ class Exchange:
         """Pings that were given up: what answers them settles nothing any more."""
         self._asked = 0
         """Pings of the peer that wait for our pong."""
+        self._heard = asyncio.Event()
+        """The peer has said something."""
+        self._answered = False
         self._echoes = False
         """Whether the peer sends our pings back: its pongs are somebody else's then."""
         self.window = Window(cursor=standing.cursor, limit=policy.pace.window_batches)
@@ -72,12 +75,14 @@ class Exchange:
             for task in (listening, sending):
                 task.cancel()
             await asyncio.gather(listening, sending, return_exceptions=True)
+            self._standing.mute = not self._answered
             await self._settlements.save()
 
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
         pace, window = self._policy.pace, self.window
         await self._greet()
+        await self._wait_for_a_word()
         if self._is_careful:
             # Nothing goes out before the peer has shown that it lives.
             await self._transmit([], Batch(at=loop.time(), sent_at=self._clock()))
@@ -115,6 +120,19 @@ class Exchange:
         """Say who we are, so that we are listed."""
         if self._policy.presence is not None:
             await self._put([self._policy.presence(self._clock())])
+
+    async def _wait_for_a_word(self) -> None:
+        """A moment for the peer to take our presence in, where it may need one.
+
+        FreeTAKServer drops all that comes with the first event, or the connection.
+        """
+        standing, policy = self._standing, self._policy
+        unproven = policy.acknowledge != "ping" and not standing.ponged
+        if policy.presence is None or not (standing.mute or unproven):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(policy.pace.greeting_seconds):
+                await self._heard.wait()
 
     def _idle_seconds(self, now: float, due: float, next_batch: float) -> float:
         if not self.window.is_settled:
@@ -247,6 +265,7 @@ class Exchange:
 
     async def _listen(self) -> None:
         async for event in self._connection.received():
+            self._heard.set()
             if is_pong(event):
                 await self._ponged()
             elif is_ping(event) and not await self._echoed(stamp(event)):
@@ -288,7 +307,7 @@ class Exchange:
 
     def _has_answered(self) -> None:
         """A peer that answers after all is held to it from now on."""
-        self._standing.ponged = True
+        self._answered = self._standing.ponged = True
         self._standing.by_send = False
 
     def _settle(self, *, acknowledged: bool) -> Batch | None:

@@ -38,6 +38,8 @@ class Standing:
     by_send: bool
     """Whether sending alone moves the cursor."""
     suspicion: Suspicion
+    mute: bool = False
+    """Whether the last connection ended without any answer."""
     dead: set[int] = field(default_factory=set)
     """Dead letters that the cursor has not passed yet."""
     sent: int = 0
