@@ -209,8 +209,9 @@ class TakClient:
     Deliberately not the product's framing: a second, simple reading of the same stream.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, hello: bytes = b"") -> None:
         self._sock = socket.create_connection(("127.0.0.1", port), 5)
+        self._sock.sendall(hello)
         self._sock.settimeout(0.2)
         self._events: list[bytes] = []
         self._closing = False

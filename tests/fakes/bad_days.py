@@ -26,6 +26,8 @@ class Behaviour:
     pong_uid: str | None = "takPong"
     echoes: bool = False
     """Sends the ping back for a pong, as OpenTAKServer does."""
+    loses: bool = False
+    """Drops what a read has cut in two behind a whole event, as OpenTAKServer does; XML only."""
     late: float = 0.0
     """Seconds before each pong; it does not read meanwhile."""
     together: int = 1

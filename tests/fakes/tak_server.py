@@ -135,9 +135,13 @@ class _Connection:
             if swallows and (first := _EVENT.search(self._buffer)):
                 self._buffer, swallows = first[0], False
                 self._send(_STRANGER)
+            whole = False
             while (event := self._next()) is not None:
+                whole = True
                 self._hear(event)
                 self._stop_when_told()
+            if whole and self._life.behaviour.loses and not self._binary:
+                self._buffer = b""
             if self._life.behaviour.amid and self._buffer and self._is_at_its_end:
                 raise _OverError
 

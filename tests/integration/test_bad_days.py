@@ -31,7 +31,6 @@ answering = st.fixed_dictionaries(
         ),
         "chatter": st.booleans(),
         "pong_uid": st.sampled_from([None, "takPong", "sightline-ping-pong"]),
-        "echoes": st.booleans(),
         "offers_protobuf": st.booleans(),
         "refuses_protobuf": st.booleans(),
         "bite": st.sampled_from([65_536, 700, 60]),
@@ -50,7 +49,7 @@ good_days = st.fixed_dictionaries(
     {},
     optional={
         "fragment": pieces, "offers_protobuf": st.booleans(), "chatter": st.booleans(),
-        "together": st.sampled_from([1, 2]), "echoes": st.booleans(),
+        "together": st.sampled_from([1, 2]),
     },
 )  # fmt: skip
 
@@ -67,11 +66,12 @@ good_days = st.fixed_dictionaries(
     lumps=st.lists(st.integers(1, 12), min_size=1, max_size=4),
     upgrade=st.booleans(),
     fast_loop=st.booleans(),
+    echoes=st.booleans(),
     poison=st.none() | st.integers(1, 9).filter(lambda sequence: sequence % UNWANTED),
 )
 @example(
     days=[Behaviour(ends_after=2, amid=True, resets=True) for _ in range(9)],
-    last={}, lumps=[12], upgrade=False, fast_loop=False, poison=None,
+    last={}, lumps=[12], upgrade=False, fast_loop=False, echoes=False, poison=None,
 )  # fmt: skip
 def test_after_all_bad_days_everything_has_arrived_in_order(
     days: list[Behaviour],
@@ -79,11 +79,16 @@ def test_after_all_bad_days_everything_has_arrived_in_order(
     lumps: list[int],
     upgrade: bool,
     fast_loop: bool,
+    echoes: bool,
     poison: int | None,
 ) -> None:
     deadly = f'uid="event-{poison}"'.encode()
     for day in days:
         day.breaks_on = lambda event: deadly in event
+        day.echoes = day.loses = echoes
+        day.bite = max(day.bite, 4_096) if echoes else day.bite
+    if echoes:
+        last |= {"echoes": True, "loses": True, "bite": 4_096}
     loop_factory = uvloop.new_event_loop if fast_loop else asyncio.new_event_loop
 
     async def run() -> Scene:

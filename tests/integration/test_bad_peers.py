@@ -92,6 +92,9 @@ async def test_a_peer_that_sends_our_ping_back_has_answered_it():
     """OpenTAKServer does; a pong of somebody else's that it hands on says nothing then."""
     scene = Scene(pace=PATIENT, echoes=True)
     async with scene.under_way():
+        # The first ping goes alone when there is nothing else to say.
+        await scene.until(lambda: scene.server.lives[:1] and scene.server.lives[0].pongs > 0)
+        await asyncio.sleep(0.05)
         scene.source.add(3)
         await scene.settled()
         told = scene.courier.describe(lag_seconds=0.0, dead_letters=0)
@@ -103,6 +106,16 @@ async def test_a_peer_that_sends_our_ping_back_has_answered_it():
         await asyncio.sleep(0.05)
         assert scene.courier.cursor == 3
     assert scene.server.connections == 1
+
+
+async def test_a_peer_that_loses_what_a_read_cuts_in_two_gets_it_all_the_same():
+    """OpenTAKServer does, and answers the ping behind it: seen on the real one."""
+    scene = Scene(pace=PATIENT, size=300, echoes=True, loses=True)
+    scene.server.behaviour.bite = 4_096
+    await scene.play(60, 60)
+    scene.check()
+    assert set(scene.source.wanted) == {uid for life in scene.server.lives for uid in life.heard}
+    assert scene.server.connections == 2
 
 
 async def test_a_ping_while_the_protocol_changes_is_no_deadlock():

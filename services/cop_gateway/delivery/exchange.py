@@ -59,8 +59,6 @@ class Exchange:
         self._heard = asyncio.Event()
         """The peer has said something."""
         self._answered = False
-        self._echoes = False
-        """Whether the peer sends our pings back: its pongs are somebody else's then."""
         self.window = Window(cursor=standing.cursor, limit=policy.pace.window_batches)
 
     async def run(self) -> None:
@@ -94,11 +92,12 @@ class Exchange:
             now = loop.time()
             await self._check_patience(now)
             await self._answer()
-            if now >= next_presence:
+            if now >= next_presence and (window.is_settled or not self._standing.echoes):
                 next_presence = now + pace.presence_seconds
                 await self._greet()
             sent = 0
-            if now >= next_batch and window.is_open(1 if self._is_careful else None):
+            alone = self._is_careful or self._standing.echoes
+            if now >= next_batch and window.is_open(1 if alone else None):
                 sent = await self._send_next()
             if sent:
                 last_ping = now
@@ -118,8 +117,14 @@ class Exchange:
 
     async def _greet(self) -> None:
         """Say who we are, so that we are listed."""
-        if self._policy.presence is not None:
-            await self._put([self._policy.presence(self._clock())])
+        if self._policy.presence is None:
+            return
+        event = self._policy.presence(self._clock())
+        if self._standing.echoes and not self._standing.by_send:
+            now = asyncio.get_running_loop().time()
+            await self._transmit([event], Batch(at=now, sent_at=self._clock()))
+        else:
+            await self._put([event])
 
     async def _wait_for_a_word(self) -> None:
         """A moment for the peer to take our presence in, where it may need one.
@@ -217,6 +222,8 @@ class Exchange:
         return len(events)
 
     def _batch_limit(self) -> int:
+        if self._standing.echoes:
+            return 1
         rate, most = self._policy.pace.events_per_second, self._standing.suspicion.batch_events
         return most if rate is None else max(1, min(most, int(rate)))
 
@@ -229,13 +236,18 @@ class Exchange:
         """Send events and, where it moves the cursor, a ping behind them."""
         standing = self._standing
         by_send = standing.by_send
+        asked: list[str] = []
         if not by_send:
             question = ping(self._policy.identity, self._clock())
-            events, batch = [*events, question.decode()], replace(batch, stamp=stamp(question))
+            asked, batch = [question.decode()], replace(batch, stamp=stamp(question))
         # Before sending: the pong may be here before `send` returns.
         self.window.add(batch)
-        if events:
+        if standing.echoes and events and asked:
+            # Each in a segment of its own, which is then read whole.
             await self._put(events)
+            await self._put(asked)
+        elif events or asked:
+            await self._put([*events, *asked])
         standing.sent += batch.events
         self._observer.sent(self._policy.name, batch.events)
         if by_send:
@@ -277,12 +289,13 @@ class Exchange:
     async def _answer(self) -> None:
         """Pong the peer's pings."""
         asked, self._asked = self._asked, 0
-        if asked:
+        if asked and not self._standing.echoes:
             await self._put([pong(self._clock()).decode()] * asked)
 
     async def _ponged(self) -> None:
         """A pong settles the oldest ping, if we have sent one that is still waiting for it."""
-        if self._policy.acknowledge == "send" or self._echoes:
+        if self._policy.acknowledge == "send" or self._standing.echoes:
+            # Of a peer that sends our pings back, pongs are somebody else's.
             return
         self._has_answered()
         if self._owed:
@@ -292,14 +305,21 @@ class Exchange:
         await self._settlements.save()
 
     async def _echoed(self, question: Stamp | None) -> bool:
-        """Whether that ping is ours, come back: it settles itself and all before."""
+        """Whether that ping is ours, come back: it settles itself and all before.
+
+        The servers that do so lose what a read cuts in two behind a whole event, and answer all the
+        same: nothing may be under way but one event and its ping.
+        """
         if question is None or self._policy.acknowledge == "send":
             return False
         settled = self.window.until(question)
         if not settled and question not in self._owed:
             return False
-        self._echoes = True
         self._has_answered()
+        if not self._standing.echoes:
+            self._standing.echoes = True
+            if not self.window.is_empty:
+                raise SinkLostError("the peer sends pings back: from now on, one event at a time")
         for _ in range(settled):
             self._settle(acknowledged=True)
         await self._settlements.save()

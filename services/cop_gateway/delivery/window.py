@@ -51,6 +51,11 @@ class Window:
         """Whether every ping was answered."""
         return not self._batches
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no event is under way, but pings at most."""
+        return not any(batch.selection or batch.revived for batch in self._batches)
+
     def add(self, batch: Batch) -> None:
         """A batch went out, and its ping behind it."""
         if batch.selection is not None:
