@@ -209,9 +209,8 @@ class TakClient:
     Deliberately not the product's framing: a second, simple reading of the same stream.
     """
 
-    def __init__(self, port: int, *, hello: bytes = b"") -> None:
+    def __init__(self, port: int) -> None:
         self._sock = socket.create_connection(("127.0.0.1", port), 5)
-        self._sock.sendall(hello)
         self._sock.settimeout(0.2)
         self._events: list[bytes] = []
         self._closing = False
@@ -234,6 +233,9 @@ class TakClient:
             if found:
                 self._events.extend(match[0] for match in found)
                 buffer = buffer[found[-1].end() :]
+
+    def say(self, data: bytes) -> None:
+        self._sock.sendall(data)
 
     @property
     def events(self) -> list[bytes]:

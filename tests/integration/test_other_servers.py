@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,28 +13,33 @@ from typing import Any
 import pytest
 
 from cop_gateway.delivery.presence import presence
-from running import Gateway, TakClient, report, started, wait_for
-from tak_servers import FreeTakServer, Group
+from running import Gateway, TakClient, http, report, started, wait_for
+from tak_servers import FreeTakServer, OpenTakServer
 
 pytestmark = [pytest.mark.optional_server, pytest.mark.timeout(400)]
 
 
 @contextlib.contextmanager
-def ended(server: Group) -> Iterator[Any]:
-    server.start()
+def ended(server: FreeTakServer | OpenTakServer) -> Iterator[Any]:
     try:
+        server.start()
         yield server
     finally:
         server.stop()
 
 
 @contextlib.contextmanager
-def client_of(port: int) -> Iterator[TakClient]:
-    """A plain TAK client; servers tell only those who have told of themselves."""
+def client_of(port: int, *, after: float = 0.0) -> Iterator[TakClient]:
+    """A plain TAK client; servers tell only those who have told of themselves.
+
+    `after` so many seconds, where a server forgets those who tell at once.
+    """
     hello = presence(uid="eye-1", callsign="EYE", cot_type="a-f-G-U-C", version="1", seconds=600.0)(
         datetime.now(UTC)
     )
-    client = TakClient(port, hello=hello.encode())
+    client = TakClient(port)
+    time.sleep(after)
+    client.say(hello.encode())
     try:
         yield client
     finally:
@@ -76,3 +82,19 @@ def test_free_tak_server_gets_everything_and_hands_it_on(tmp_path: Path, acknowl
             told = gateway.get("/v1/sinks/tak")
             assert told["dead_letters"] == 0
             assert told["acknowledges"] == (acknowledge != "send")
+
+
+def test_open_tak_server_gets_everything_and_hands_it_on(tmp_path: Path) -> None:
+    """It loses what a read cuts in two behind a whole event, and answers the ping all the same."""
+    with ended(OpenTakServer(tmp_path / "ots")) as server, client_of(server.port, after=3) as eye:
+        time.sleep(1)
+        gateway = gateway_to(tmp_path, server.port, pong_seconds=5)
+        with started(gateway):
+            # All at once: what waits goes out in batches, until it is known how pings are answered.
+            assert http(f"{gateway.url}/v1/sinks/tak/pause", body=b"").status == 200
+            uids_of(gateway, range(150))
+            assert http(f"{gateway.url}/v1/sinks/tak/resume", body=b"").status == 200
+            wait_for(lambda: lag(gateway) == 0, seconds=60, what="the cursor")
+            wait_for(lambda: sent_on(eye, range(150)), seconds=60, what="all frames")
+            told = gateway.get("/v1/sinks/tak")
+            assert (told["dead_letters"], told["acknowledges"]) == (0, True)
