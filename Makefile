@@ -14,7 +14,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The environment holds exactly what requirements/*.txt pins, checked by hash. The stamp is written
 # last, so that an interrupted install is done again.
@@ -63,6 +63,10 @@ format: $(VENV)/.dev ## Let ruff format and mend what it can
 .PHONY: test
 test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k name")
 	$(BIN)/pytest $(ARGS)
+
+.PHONY: tak-servers
+tak-servers: ## Other makers' TAK servers, for tests that skip without them, into .cache
+	tests/install_tak_servers.sh .cache/tak-servers
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables

@@ -238,6 +238,9 @@ class TakClient:
                 self._events.extend(match[0] for match in found)
                 buffer = buffer[found[-1].end() :]
 
+    def say(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
     @property
     def events(self) -> list[bytes]:
         return list(self._events)

@@ -3,7 +3,7 @@
 from cop_gateway.cot.catalogue import Catalogue, ObjectClass
 from cop_gateway.cot.errors import CatalogueError, CotError, FramingError
 from cop_gateway.cot.event import CotEvent, Marks, Point, to_xml
-from cop_gateway.cot.ping import is_ping, is_pong, ping, pong
+from cop_gateway.cot.ping import Stamp, is_ping, is_pong, ping, pong, stamp
 from cop_gateway.cot.stream import EventSplitter
 
 __all__ = [
@@ -16,9 +16,11 @@ __all__ = [
     "Marks",
     "ObjectClass",
     "Point",
+    "Stamp",
     "is_ping",
     "is_pong",
     "ping",
     "pong",
+    "stamp",
     "to_xml",
 ]

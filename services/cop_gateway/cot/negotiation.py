@@ -14,16 +14,17 @@ from typing import Literal
 from cop_gateway.cot.ping import machine_event
 
 _LIFETIME = timedelta(seconds=60)
-_KIND = re.compile(rb"""<event\b[^>]*?\btype\s*=\s*["']t-x-takp-([vr])["']""", re.DOTALL)
-_OFFER = re.compile(rb"""<TakProtocolSupport\b[^>]*?\bversion\s*=\s*["'](\d+)["']""")
-_STATUS = re.compile(rb"""<TakResponse\b[^>]*?\bstatus\s*=\s*["'](\w+)["']""")
+# Never across a `<`: what strangers send is searched in one pass.
+_KIND = re.compile(rb"""<event\b[^<>]*?\btype\s*=\s*["']t-x-takp-([vr])["']""")
+_OFFER = re.compile(rb"""<TakProtocolSupport\b[^<>]*?\bversion\s*=\s*["'](\d{1,9})["']""")
+_STATUS = re.compile(rb"""<TakResponse\b[^<>]*?\bstatus\s*=\s*["'](\w{1,9})["']""")
 
 Word = Literal["offer", "yes", "no"]
 
 
 def word(event: bytes, version: int) -> Word | None:
     """What an event from the server means for that version: None is nothing."""
-    kind = _KIND.search(event)
+    kind = _KIND.match(event)
     if kind is None:
         return None
     if kind[1] == b"v":

@@ -12,8 +12,13 @@ from datetime import datetime, timedelta
 from cop_gateway.cot.event import CotEvent, Point, to_xml
 
 _NOWHERE = Point(latitude=0.0, longitude=0.0, hae=0.0, ce=None, le=None)
-_TYPE = re.compile(rb"""<event\b[^>]*?\btype\s*=\s*["'](t-x-c-t(?:-r)?)["']""", re.DOTALL)
+# Of the first tag only, and never across a `<`: what strangers send is searched in one pass.
+_TYPE = re.compile(rb"""<event\b[^<>]*?\btype\s*=\s*["'](t-x-c-t(?:-r)?)["']""")
+_ATTRIBUTE = rb"""<event\b[^<>]*?\s%s\s*=\s*["']([^"'<>]*)["']"""
+_UID, _TIME = re.compile(_ATTRIBUTE % b"uid"), re.compile(_ATTRIBUTE % b"time")
 _LIFETIME = timedelta(seconds=20)
+
+Stamp = tuple[bytes, bytes]
 
 
 def ping(uid: str, now: datetime) -> bytes:
@@ -36,8 +41,14 @@ def is_ping(event: bytes) -> bool:
     return _kind(event) == b"t-x-c-t"
 
 
+def stamp(event: bytes) -> Stamp | None:
+    """What tells one ping from all others: who asked, and when; None where it does not say."""
+    uid, time = _UID.match(event), _TIME.match(event)
+    return (uid[1], time[1]) if uid and time else None
+
+
 def _kind(event: bytes) -> bytes | None:
-    match = _TYPE.search(event)
+    match = _TYPE.match(event)
     return match[1] if match else None
 
 

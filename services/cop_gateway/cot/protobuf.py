@@ -19,6 +19,8 @@ from cop_gateway.cot.xml import attributes, degrees, escape, metres, timestamp
 VERSION = 1
 MAGIC = 0xBF
 MAX_MESSAGE_BYTES = 1 << 20
+# No protocol buffer is longer (protobuf.dev, "Encoding"): the stream is out of step.
+_MOST_BYTES = (1 << 31) - 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNKNOWN_METRES = 9_999_998.0
@@ -97,29 +99,43 @@ def from_datagram(datagram: bytes) -> bytes | None:
 
 
 class MessageSplitter:
-    """Splits a stream of TAK protocol messages. Sans I/O: bytes in, whole messages out."""
+    """Splits a stream of TAK protocol messages. Sans I/O: bytes in, whole messages out.
+
+    A message beyond `limit` is dropped as it comes: servers hand on what strangers send.
+    """
 
     def __init__(self, *, limit: int = MAX_MESSAGE_BYTES) -> None:
         self._buffer = bytearray()
         self._limit = limit
+        self._to_skip = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take what arrived and yield each message that is now whole. Raises FramingError."""
         self._buffer += data
-        while self._buffer:
+        while self._skipped() and self._buffer:
             if self._buffer[0] != MAGIC:
                 raise FramingError(f"byte {self._buffer[0]:#04x} where a message should begin")
             try:
                 length, at = wire.read_varint(memoryview(self._buffer), 1)
             except IndexError:
                 return
+            if length > _MOST_BYTES:
+                raise FramingError(f"a message of {length} bytes")
             if length > self._limit:
-                raise FramingError(f"a message of {length} bytes (limit {self._limit})")
+                self._to_skip = at + length
+                continue
             if len(self._buffer) < at + length:
                 return
             message = bytes(self._buffer[at : at + length])
             del self._buffer[: at + length]
             yield message
+
+    def _skipped(self) -> bool:
+        """Drop what belongs to a message that is too long; whether all of it is gone."""
+        gone = min(self._to_skip, len(self._buffer))
+        del self._buffer[:gone]
+        self._to_skip -= gone
+        return not self._to_skip
 
 
 def _detail(detail: ET.Element | None) -> bytes:
@@ -197,7 +213,8 @@ def _event(body: bytes) -> str:
 
 def _detail_xml(body: bytes) -> str:
     by_field = {number: (name, names) for name, (number, names) in _TYPED.items()}
-    free, typed = "", ""
+    free = ""
+    typed: dict[int, str] = {}  # the last one of a kind counts
     for number, value in wire.fields(body):
         if not isinstance(value, bytes):
             continue
@@ -211,11 +228,12 @@ def _detail_xml(body: bytes) -> str:
                 for n, v in wire.fields(value)
                 if n in back and isinstance(v, bytes)
             }
-            typed += f"<{name}{attributes(given)}/>"
+            typed[number] = f"<{name}{attributes(given)}/>"
         elif number == _TRACK:
             reals = {n: v for n, v in wire.fields(value) if isinstance(v, float)}
-            typed += f'<track speed="{reals.get(1, 0.0):.2f}" course="{reals.get(2, 0.0):.1f}"/>'
-    return free + typed
+            speed, course = reals.get(1, 0.0), reals.get(2, 0.0)
+            typed[number] = f'<track speed="{speed:.2f}" course="{course:.1f}"/>'
+    return free + "".join(typed.values())
 
 
 def _milliseconds(moment: str) -> int:

@@ -7,46 +7,65 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cop_gateway.cot.errors import FramingError
-
 _OPEN = b"<event"
 _CLOSE = b"</event>"
 MAX_EVENT_BYTES = 1 << 20
 
 
 class EventSplitter:
-    """Splits a stream into events; whatever stands between them (XML declarations) is dropped."""
+    """Splits a stream into events; whatever stands between them (XML declarations) is dropped.
+
+    So is an event beyond `limit`: servers hand on what strangers send, and the next one is good
+    again. No more than `limit` is kept, whatever comes.
+    """
 
     def __init__(self, *, limit: int = MAX_EVENT_BYTES) -> None:
         self._buffer = bytearray()
-        self._searched = 0
         self._limit = limit
+        self._inside = False
+        """Whether the buffer begins within an event."""
+        self._skipping = False
+        """Whether that event is too long already."""
+        self._searched = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take what arrived and yield each event that is now whole.
-
-        Raises FramingError when an event outgrows the limit: the stream is then of no more use.
-        """
+        """Take what arrived and yield each event that is now whole."""
         self._buffer += data
-        while True:
+        while self._inside or self._enter():
             # The end tag may be split across reads: look again at the bytes just before.
             end = self._buffer.find(_CLOSE, max(0, self._searched - len(_CLOSE) + 1))
             if end < 0:
-                break
+                self._wait()
+                return
             end += len(_CLOSE)
-            start = self._buffer.find(_OPEN, 0, end)
-            event = bytes(self._buffer[max(start, 0) : end])
+            whole = not self._skipping and end <= self._limit
+            event = bytes(self._buffer[:end]) if whole else b""
             del self._buffer[:end]
+            self._inside = self._skipping = False
             self._searched = 0
-            if start >= 0:
+            if whole:
                 yield event
-        self._searched = len(self._buffer)
-        if len(self._buffer) > self._limit:
-            raise FramingError(f"an event of more than {self._limit} bytes")
 
     def rest(self) -> bytes:
-        """What came after the last whole event, when the stream changes its language there."""
+        """What came after the event just yielded, when the stream changes its language there."""
         rest = bytes(self._buffer)
         self._buffer.clear()
-        self._searched = 0
         return rest
+
+    def _enter(self) -> bool:
+        """Go to the beginning of the next event, if it is there."""
+        start = self._buffer.find(_OPEN)
+        if start < 0:
+            # All but what may be the beginning of a tag.
+            start = max(0, len(self._buffer) - len(_OPEN) + 1)
+        else:
+            self._inside = True
+        del self._buffer[:start]
+        return self._inside
+
+    def _wait(self) -> None:
+        """The event goes on in what is still to come."""
+        if self._skipping or len(self._buffer) > self._limit:
+            self._skipping = True
+            del self._buffer[: -len(_CLOSE) + 1]
+        self._searched = len(self._buffer)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
-from cop_gateway.cot import is_ping, is_pong, ping, pong
+from cop_gateway.cot import Stamp, is_ping, is_pong, ping, pong, stamp
 from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.errors import SinkLostError, UnsendableError
 from cop_gateway.delivery.policy import Policy
 from cop_gateway.delivery.ports import Connection
 from cop_gateway.delivery.selection import DEAD, Selection, select
+from cop_gateway.delivery.settlements import Settlements
 from cop_gateway.delivery.standing import Observer, Standing, Storage
 from cop_gateway.delivery.window import Batch, Window
-from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.record import Delivery
 
-_log = structlog.get_logger(__name__)
-
 _SHORTEST_WAIT_SECONDS = 0.01
+_MOST_PONGS = 16
+"""Answered at once: a peer that asks more often gets no more."""
 
 
 class Exchange:
@@ -51,13 +51,14 @@ class Exchange:
         self._stop = stop
         self._news = news
         self._room = asyncio.Event()
-        self._settled: list[Delivery] = []
-        self._revived: list[int] = []
-        self._reviving: set[int] = set()
-        """Dead letters that are on their way again."""
-        self._owed = 0
-        """Pongs to pings that were given up: they settle nothing any more."""
-        self._saving = asyncio.Lock()
+        self._settlements = Settlements(sink=policy.name, storage=storage)
+        self._owed: deque[Stamp | None] = deque()
+        """Pings that were given up: what answers them settles nothing any more."""
+        self._asked = 0
+        """Pings of the peer that wait for our pong."""
+        self._heard = asyncio.Event()
+        """The peer has said something."""
+        self._answered = False
         self.window = Window(cursor=standing.cursor, limit=policy.pace.window_batches)
 
     async def run(self) -> None:
@@ -72,12 +73,14 @@ class Exchange:
             for task in (listening, sending):
                 task.cancel()
             await asyncio.gather(listening, sending, return_exceptions=True)
-            await self._save()
+            self._standing.mute = not self._answered
+            await self._settlements.save()
 
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
         pace, window = self._policy.pace, self.window
         await self._greet()
+        await self._wait_for_a_word()
         if self._is_careful:
             # Nothing goes out before the peer has shown that it lives.
             await self._transmit([], Batch(at=loop.time(), sent_at=self._clock()))
@@ -88,11 +91,13 @@ class Exchange:
             self._room.clear()
             now = loop.time()
             await self._check_patience(now)
-            if now >= next_presence:
+            await self._answer()
+            if now >= next_presence and (window.is_settled or not self._standing.echoes):
                 next_presence = now + pace.presence_seconds
                 await self._greet()
             sent = 0
-            if now >= next_batch and window.is_open(1 if self._is_careful else None):
+            alone = self._is_careful or self._standing.echoes
+            if now >= next_batch and window.is_open(1 if alone else None):
                 sent = await self._send_next()
             if sent:
                 last_ping = now
@@ -112,8 +117,27 @@ class Exchange:
 
     async def _greet(self) -> None:
         """Say who we are, so that we are listed."""
-        if self._policy.presence is not None:
-            await self._put([self._policy.presence(self._clock())])
+        if self._policy.presence is None:
+            return
+        event = self._policy.presence(self._clock())
+        if self._standing.echoes and not self._standing.by_send:
+            now = asyncio.get_running_loop().time()
+            await self._transmit([event], Batch(at=now, sent_at=self._clock()))
+        else:
+            await self._put([event])
+
+    async def _wait_for_a_word(self) -> None:
+        """A moment for the peer to take our presence in, where it may need one.
+
+        FreeTAKServer drops all that comes with the first event, or the connection.
+        """
+        standing, policy = self._standing, self._policy
+        unproven = policy.acknowledge != "ping" and not standing.ponged
+        if policy.presence is None or not (standing.mute or unproven):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(policy.pace.greeting_seconds):
+                await self._heard.wait()
 
     def _idle_seconds(self, now: float, due: float, next_batch: float) -> float:
         if not self.window.is_settled:
@@ -128,16 +152,16 @@ class Exchange:
             raise SinkLostError(f"no pong within {pace.pong_seconds:g} s")
         # It takes what it is sent and has never answered a ping: it is one that does not.
         standing.by_send = True
-        while self._settle(acknowledged=False):
-            self._owed += 1
-        await self._save()
+        while (batch := self._settle(acknowledged=False)) is not None:
+            self._owed.append(batch.stamp)
+        await self._settlements.save()
 
     async def _send_next(self) -> int:
         """Send what comes next, recalled dead letters first; how many events that was about."""
         recalled, selection = await asyncio.to_thread(
             self._look,
             self._batch_limit(),
-            reviving=frozenset(self._reviving),
+            reviving=frozenset(self._settlements.reviving),
             dead=frozenset(self._standing.dead),
         )
         if recalled:
@@ -188,16 +212,18 @@ class Exchange:
             return len(gone)
         now = asyncio.get_running_loop().time()
         batch = Batch(at=now, sent_at=self._clock(), revived=there)
-        self._reviving.update(there)
+        self._settlements.reviving.update(there)
         try:
             await self._transmit([self._policy.transform.apply(e.xml) for e in events], batch)
         except UnsendableError as error:
             self.window.retract()
-            self._reviving.difference_update(there)
+            self._settlements.reviving.difference_update(there)
             await self._bury(there[error.index], str(error))
         return len(events)
 
     def _batch_limit(self) -> int:
+        if self._standing.echoes:
+            return 1
         rate, most = self._policy.pace.events_per_second, self._standing.suspicion.batch_events
         return most if rate is None else max(1, min(most, int(rate)))
 
@@ -210,23 +236,33 @@ class Exchange:
         """Send events and, where it moves the cursor, a ping behind them."""
         standing = self._standing
         by_send = standing.by_send
+        asked: list[str] = []
         if not by_send:
-            events = [*events, ping(self._policy.identity, self._clock()).decode()]
+            question = ping(self._policy.identity, self._clock())
+            asked, batch = [question.decode()], replace(batch, stamp=stamp(question))
         # Before sending: the pong may be here before `send` returns.
         self.window.add(batch)
-        if events:
+        if standing.echoes and events and asked:
+            # Each in a segment of its own, which is then read whole.
             await self._put(events)
+            await self._put(asked)
+        elif events or asked:
+            await self._put([*events, *asked])
         standing.sent += batch.events
         repeated = batch.repeated(standing.reached)
         standing.reached = max(standing.reached, self.window.sent)
         self._observer.sent(self._policy.name, batch.events, repeated)
         if by_send:
             self._settle(acknowledged=False)
-            await self._save()
+            await self._settlements.save()
 
     async def _put(self, events: list[str]) -> None:
-        async with asyncio.timeout(self._policy.pace.pong_seconds):
-            await self._connection.send(events)
+        seconds = self._policy.pace.pong_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connection.send(events)
+        except TimeoutError as error:
+            raise SinkLostError(f"nothing could be sent for {seconds:g} s") from error
 
     async def _wait_for_work(self, seconds: float) -> None:
         """Until there is news, room in the window, or the time is up."""
@@ -243,30 +279,64 @@ class Exchange:
 
     async def _listen(self) -> None:
         async for event in self._connection.received():
+            self._heard.set()
             if is_pong(event):
                 await self._ponged()
-            elif is_ping(event):
-                await self._connection.send([pong(self._clock()).decode()])
+            elif is_ping(event) and not await self._echoed(stamp(event)):
+                # Not from here: who waits to write does not read, and the peer may do the same.
+                self._asked = min(self._asked + 1, _MOST_PONGS)
+                self._room.set()
         raise SinkLostError("the peer closed the connection")
+
+    async def _answer(self) -> None:
+        """Pong the peer's pings."""
+        asked, self._asked = self._asked, 0
+        if asked and not self._standing.echoes:
+            await self._put([pong(self._clock()).decode()] * asked)
 
     async def _ponged(self) -> None:
         """A pong settles the oldest ping, if we have sent one that is still waiting for it."""
-        if self._policy.acknowledge == "send":
+        if self._policy.acknowledge == "send" or self._standing.echoes:
+            # Of a peer that sends our pings back, pongs are somebody else's.
             return
-        self._standing.ponged = True
-        # A peer that pongs after all is held to it from now on.
-        self._standing.by_send = False
+        self._has_answered()
         if self._owed:
-            self._owed -= 1
+            self._owed.popleft()
             return
         self._settle(acknowledged=True)
-        await self._save()
+        await self._settlements.save()
 
-    def _settle(self, *, acknowledged: bool) -> bool:
+    async def _echoed(self, question: Stamp | None) -> bool:
+        """Whether that ping is ours, come back: it settles itself and all before.
+
+        The servers that do so lose what a read cuts in two behind a whole event, and answer all the
+        same: nothing may be under way but one event and its ping.
+        """
+        if question is None or self._policy.acknowledge == "send":
+            return False
+        settled = self.window.until(question)
+        if not settled and question not in self._owed:
+            return False
+        self._has_answered()
+        if not self._standing.echoes:
+            self._standing.echoes = True
+            if not self.window.is_empty:
+                raise SinkLostError("the peer sends pings back: from now on, one event at a time")
+        for _ in range(settled):
+            self._settle(acknowledged=True)
+        await self._settlements.save()
+        return True
+
+    def _has_answered(self) -> None:
+        """A peer that answers after all is held to it from now on."""
+        self._answered = self._standing.ponged = True
+        self._standing.by_send = False
+
+    def _settle(self, *, acknowledged: bool) -> Batch | None:
         """The oldest batch under way has arrived, as far as we will ever know."""
         batch = self.window.settle()
         if batch is None:
-            return False
+            return None
         standing, now = self._standing, self._clock()
         standing.last_error = None
         standing.cursor = self.window.acknowledged
@@ -275,40 +345,20 @@ class Exchange:
             standing.suspicion.passed()
             seconds = (now - batch.sent_at).total_seconds()
             self._observer.acknowledged(self._policy.name, batch.events, seconds)
+        delivery = None
         if batch.selection is not None:
             standing.dead -= set(batch.selection.skipped.get(DEAD, ()))
-            self._settled.append(
-                Delivery(
-                    first=batch.selection.first,
-                    last=batch.selection.last,
-                    sent_at=batch.sent_at,
-                    settled_at=now,
-                    acknowledged=acknowledged,
-                    skipped=batch.selection.skipped,
-                )
+            delivery = Delivery(
+                first=batch.selection.first,
+                last=batch.selection.last,
+                sent_at=batch.sent_at,
+                settled_at=now,
+                acknowledged=acknowledged,
+                skipped=batch.selection.skipped,
             )
-        self._revived += batch.revived
+        self._settlements.add(delivery, batch.revived)
         self._room.set()
-        return True
-
-    async def _save(self) -> None:
-        """Write down what was settled; whatever comes in meanwhile goes with the next writing.
-
-        Forgotten only once it is written: a save that is cancelled is simply done again.
-        """
-        async with self._saving:
-            settled, revived, name = list(self._settled), list(self._revived), self._policy.name
-            try:
-                if settled:
-                    await asyncio.to_thread(self._storage.settle, name, settled)
-                    del self._settled[: len(settled)]
-                if revived:
-                    await asyncio.to_thread(self._storage.revive, name, revived)
-                    del self._revived[: len(revived)]
-                    self._reviving.difference_update(revived)
-            except StoreFailedError as error:
-                # Saved with the next pong; a restart before that only sends these events again.
-                _log.error("cursor_not_saved", sink=name, error=str(error))
+        return batch
 
     async def _farewell(self) -> None:
         """Before closing: a moment for the pongs that are still under way."""

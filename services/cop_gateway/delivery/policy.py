@@ -26,6 +26,9 @@ class Pace:
     pong_seconds: float = 15.0
     farewell_seconds: float = 3.0
     presence_seconds: float = 60.0
+    greeting_seconds: float = 0.5
+    """How long a peer may need to take our presence in before all else, where it has answered
+    nothing yet."""
     hold_seconds: float = 1.0
     """How often it is looked whether the sink is still (or now) ours."""
     events_per_second: float | None = None

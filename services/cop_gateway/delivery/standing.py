@@ -38,6 +38,10 @@ class Standing:
     by_send: bool
     """Whether sending alone moves the cursor."""
     suspicion: Suspicion
+    echoes: bool = False
+    """Whether it answers our pings with these themselves."""
+    mute: bool = False
+    """Whether the last connection ended without any answer."""
     dead: set[int] = field(default_factory=set)
     """Dead letters that the cursor has not passed yet."""
     reached: int = 0

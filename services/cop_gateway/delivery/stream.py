@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from cop_gateway.delivery.errors import SinkLostError, UnsendableError
 
 _READ_BYTES = 1 << 16
 _CLOSE_SECONDS = 1.0
+_MOST_UNANSWERED = 2
 _ANSWER_SECONDS = 60.0
 """How long the server may take to answer a request for another protocol."""
 
@@ -21,22 +21,43 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Upgrade:
+    """Whether servers' offers to speak protocol buffers are taken; outlives a connection.
+
+    A server that offers and then does not answer would hold up every connection: after the second
+    one in a row that ends so, XML it is.
+    """
+
+    def __init__(self, *, wanted: bool = True, identity: str = "sightline") -> None:
+        self._wanted = wanted
+        self.identity = identity
+        """What we are called when we ask."""
+        self._unanswered = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether to take the next offer."""
+        return self._wanted and self._unanswered < _MOST_UNANSWERED
+
+    def ended(self, *, answered: bool) -> None:
+        """A request was answered, or its connection ended before."""
+        self._unanswered = 0 if answered else self._unanswered + 1
+
+
 class StreamConnection:
-    """An open stream. With `upgrade`, the server's offer to speak protocol buffers is taken."""
+    """An open stream: XML, unless the server offers something else and `upgrade` takes it."""
 
     def __init__(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         *,
-        upgrade: bool = False,
-        identity: str = "sightline",
+        upgrade: Upgrade | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._upgrade = upgrade
-        self._identity = identity
+        self._upgrade = upgrade or Upgrade(wanted=False)
         self._clock = clock
         self._binary = False
         self._may_send = asyncio.Event()
@@ -60,17 +81,24 @@ class StreamConnection:
             raise SinkLostError(f"the peer does not speak CoT: {error}") from error
 
     async def close(self) -> None:
-        """Close; a peer that is gone already is no news."""
+        """Close; a peer that is gone already is no news.
+
+        One that reads no more would keep the socket, and what is still to be written, for ever.
+        """
+        if not self._may_send.is_set():
+            self._upgrade.ended(answered=False)
         self._writer.close()
-        with contextlib.suppress(OSError, TimeoutError):
+        try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
 
     async def _events(self) -> AsyncIterator[bytes]:
         splitter = EventSplitter()
         while data := await self._reader.read(_READ_BYTES):
             for event in splitter.feed(data):
-                if self._upgrade and await self._negotiated(event):
+                if self._upgrade.wanted and await self._negotiated(event):
                     async for other in self._binary_events(splitter.rest()):
                         yield other
                     return
@@ -80,8 +108,7 @@ class StreamConnection:
         splitter = protobuf.MessageSplitter()
         while True:
             for message in splitter.feed(data):
-                event = protobuf.decode(message)
-                if event is not None:
+                if (event := _readable(message)) is not None:
                     yield event.encode()
             data = await self._reader.read(_READ_BYTES)
             if not data:
@@ -92,11 +119,12 @@ class StreamConnection:
         said = negotiation.word(event, protobuf.VERSION)
         if said == "offer" and self._may_send.is_set():
             self._may_send.clear()
-            question = negotiation.request(self._identity, self._clock(), protobuf.VERSION)
+            question = negotiation.request(self._upgrade.identity, self._clock(), protobuf.VERSION)
             await self._write(question.encode())
         elif said in ("yes", "no") and not self._may_send.is_set():
             self._binary = said == "yes"
             self._may_send.set()
+            self._upgrade.ended(answered=True)
             return self._binary
         return False
 
@@ -117,3 +145,11 @@ class StreamConnection:
             raise SinkLostError("the connection is closed")
         self._writer.write(data)
         await self._writer.drain()
+
+
+def _readable(message: bytes) -> str | None:
+    """Its event, if it has one. What cannot be read is passed over: strangers' events come, too."""
+    try:
+        return protobuf.decode(message)
+    except FramingError:
+        return None

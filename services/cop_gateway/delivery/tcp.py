@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from cop_gateway.delivery.stream import StreamConnection
+from cop_gateway.delivery.errors import SinkLostError
+from cop_gateway.delivery.stream import StreamConnection, Upgrade
 
 CONNECT_SECONDS = 10.0
 
@@ -17,8 +18,7 @@ class TcpTransport:
     ) -> None:
         self._host = host
         self._port = port
-        self._upgrade = upgrade
-        self._identity = identity
+        self._upgrade = Upgrade(wanted=upgrade, identity=identity)
 
     @property
     def target(self) -> str:
@@ -31,10 +31,13 @@ class TcpTransport:
         return
 
     async def open(self) -> StreamConnection:
-        """Connect within ten seconds, or raise OSError (TimeoutError is one)."""
-        async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(self._host, self._port)
-        return StreamConnection(reader, writer, upgrade=self._upgrade, identity=self._identity)
+        """Connect within ten seconds, or raise OSError or SinkLostError."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(self._host, self._port)
+        except TimeoutError as error:
+            raise SinkLostError(f"no TCP connection within {CONNECT_SECONDS:g} s") from error
+        return StreamConnection(reader, writer, upgrade=self._upgrade)
 
 
 def authority(host: str, port: int) -> str:

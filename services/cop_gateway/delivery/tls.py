@@ -12,7 +12,7 @@ from typing import SupportsIndex
 from cop_gateway.delivery.credentials import Credentials, CredentialSource
 from cop_gateway.delivery.errors import SinkLostError
 from cop_gateway.delivery.handshake import failure
-from cop_gateway.delivery.stream import StreamConnection
+from cop_gateway.delivery.stream import StreamConnection, Upgrade
 from cop_gateway.delivery.tcp import CONNECT_SECONDS, authority
 
 # In TLS 1.3 our handshake is over before the server has looked at our certificate (RFC 8446,
@@ -50,7 +50,7 @@ class TlsTransport:
         self._host, self._port, self._source = host, port, source
         self._verify_hostname = verify_hostname
         self._server_name = server_name or host
-        self._upgrade, self._identity = upgrade, identity
+        self._upgrade = Upgrade(wanted=upgrade, identity=identity)
         self._clock = clock
         self._credentials: Credentials | None = None
 
@@ -72,7 +72,7 @@ class TlsTransport:
     async def open(self) -> StreamConnection:
         """Connect within ten seconds; raises OSError, TlsError or CredentialsError."""
         reader, writer = await self.streams()
-        return StreamConnection(reader, writer, upgrade=self._upgrade, identity=self._identity)
+        return StreamConnection(reader, writer, upgrade=self._upgrade)
 
     async def refresh(self) -> None:
         """Look at the credentials between connections: those that run out are renewed in time."""

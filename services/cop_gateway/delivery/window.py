@@ -2,7 +2,7 @@
 
 A ping follows each batch; its pong says that the batch was read. Pongs come in the order of their
 pings (one stream, read in order), and most servers' pongs do not say which ping they answer, so the
-oldest ping is the one that a pong settles.
+oldest ping is the one that a pong settles. Some servers send the ping itself back: that says which.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
+from cop_gateway.cot import Stamp
 from cop_gateway.delivery.selection import Selection
 
 
@@ -23,6 +24,8 @@ class Batch:
     sent_at: datetime
     selection: Selection | None = None
     revived: tuple[int, ...] = ()
+    stamp: Stamp | None = None
+    """Of its ping, for peers that say which one they answer."""
 
     @property
     def events(self) -> int:
@@ -54,6 +57,11 @@ class Window:
         """Whether every ping was answered."""
         return not self._batches
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no event is under way, but pings at most."""
+        return not any(batch.selection or batch.revived for batch in self._batches)
+
     def add(self, batch: Batch) -> None:
         """A batch went out, and its ping behind it."""
         if batch.selection is not None:
@@ -76,6 +84,11 @@ class Window:
         if batch.selection is not None:
             self.acknowledged = batch.selection.last
         return batch
+
+    def until(self, stamp: Stamp) -> int:
+        """How many pings, from the oldest on, lead up to this one; 0 when it is not under way."""
+        stamps = [batch.stamp for batch in self._batches]
+        return stamps.index(stamp) + 1 if stamp in stamps else 0
 
     def waited(self, now: float) -> float:
         """Seconds that the oldest ping has been waiting for its pong; 0 when there is none."""

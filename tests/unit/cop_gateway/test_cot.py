@@ -16,7 +16,6 @@ from cop_gateway.cot import (
     CatalogueError,
     CotEvent,
     EventSplitter,
-    FramingError,
     Point,
     is_ping,
     is_pong,
@@ -123,11 +122,15 @@ def test_one_byte_at_a_time():
     assert [is_pong(each) for each in got] == [False, True]
 
 
-def test_a_stream_that_never_ends_an_event_is_refused_at_the_limit():
+@pytest.mark.parametrize("size", [1, 7, 600, 5000])
+def test_an_event_beyond_the_limit_is_passed_over_and_those_around_it_are_not(size):
+    """Somebody else's, handed on by the server: it must not cost us our pongs."""
     splitter = EventSplitter(limit=1000)
-    assert list(splitter.feed(b"<event>" + b"x" * 900)) == []
-    with pytest.raises(FramingError, match="1000 bytes"):
-        list(splitter.feed(b"x" * 200))
+    just, beyond = (b"<event>" + b"x" * (length - 15) + b"</event>" for length in (1000, 1001))
+    stream = b"<event>1</event>" + beyond + just + beyond + beyond + b"junk<event>2</event>"
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    got = [each for piece in pieces for each in splitter.feed(piece)]
+    assert got == [b"<event>1</event>", just, b"<event>2</event>"]
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)

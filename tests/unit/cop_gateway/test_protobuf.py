@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from takproto.proto import TakMessage
 
-from cop_gateway.cot import protobuf
+from cop_gateway.cot import protobuf, wire
 from cop_gateway.cot.errors import EventError, FramingError
 from cop_gateway.cot.event import CotEvent, Point, to_xml
 
@@ -167,11 +167,22 @@ def test_messages_come_out_of_a_stream_however_it_is_cut(
     assert found == messages
 
 
-def test_a_message_beyond_the_limit_is_refused_before_it_has_come() -> None:
+@pytest.mark.parametrize("size", [1, 7, 600, 5000])
+def test_a_message_beyond_the_limit_is_passed_over_and_those_around_it_are_not(size: int) -> None:
+    """Somebody else's, handed on by the server: it must not cost us our pongs."""
+    bodies = [b"1", b"x" * 1001, b"y" * 1000, b"x" * 9000, b"x" * 2000, b"2"]
+    stream = b"".join(map(protobuf.stream_frame, bodies))
     splitter = protobuf.MessageSplitter(limit=1000)
-    head = protobuf.stream_frame(b"x" * 2000)[:4]
-    with pytest.raises(FramingError, match="2000 bytes"):
-        list(splitter.feed(head))
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    assert [each for piece in pieces for each in splitter.feed(piece)] == [
+        b"1", b"y" * 1000, b"2",
+    ]  # fmt: skip
+
+
+def test_a_length_that_no_message_has_is_refused_before_it_has_come() -> None:
+    """The stream is out of step: what follows cannot be told from what was meant."""
+    with pytest.raises(FramingError, match=str(1 << 31)):
+        list(protobuf.MessageSplitter().feed(b"\xbf" + wire.varint(1 << 31)))
 
 
 @given(st.binary(max_size=400))
