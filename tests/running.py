@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,14 +14,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import psycopg
-import pytest
 
 START_SECONDS = 30.0
 
@@ -175,29 +170,39 @@ class Gateway(Process):
 class Taky(Process):
     """A real TAK server."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
-        self.port = port or free_port()
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        *,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        """`within` goes before the command."""
+        self.host, self.port = host, port or free_port()
         (folder / "taky").mkdir(exist_ok=True)
+        address = "0.0.0.0" if within else host
         config = folder / "taky.conf"
         config.write_text(
-            f"[taky]\nhostname = localhost\nbind_ip = 127.0.0.1\nroot_dir = {folder / 'taky'}\n"
+            # In a namespace of its own, there is nobody to hide from.
+            f"[taky]\nhostname = localhost\nbind_ip = {address}\nroot_dir = {folder / 'taky'}\n"
             f"[cot_server]\nport = {self.port}\n[ssl]\nenabled = false\n"
         )
         taky = Path(sys.executable).with_name("taky")
         super().__init__(
-            command=[str(taky), "-c", str(config)], log=folder / "taky.log", cwd=folder
+            command=[*within, str(taky), "-c", str(config)], log=folder / "taky.log", cwd=folder
         )
 
     @property
     def url(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"tcp://{self.host}:{self.port}"
 
     def start(self) -> None:
         super().start()
         wait_for(self._listens, what=f"taky listening; its log:\n{self.output}")
 
     def _listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
             return True
         return False
 
@@ -213,8 +218,8 @@ class TakClient:
     Deliberately not the product's framing: a second, simple reading of the same stream.
     """
 
-    def __init__(self, port: int) -> None:
-        self._sock = socket.create_connection(("127.0.0.1", port), 5)
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._sock = socket.create_connection((host, port), 5)
         self._sock.settimeout(0.2)
         self._events: list[bytes] = []
         self._closing = False
@@ -294,85 +299,3 @@ def report(
             for i in range(cars)
         ],
     }
-
-
-class Postgres(Process):
-    """A PostgreSQL server of its own, in a folder, on a port of its own; durable as in production.
-
-    It refuses to run as root, and is then run as a user that may do little.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.bin = postgres_programs()
-        self.data = folder / "postgres"
-        self.user = _unprivileged()
-        self.data.mkdir(exist_ok=True)
-        if self.user:
-            shutil.chown(self.data, self.user)
-            for parent in (folder, *folder.parents):
-                if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-                    parent.chmod(parent.stat().st_mode | 0o011)
-        if not (self.data / "PG_VERSION").exists():
-            subprocess.run(
-                [self.bin / "initdb", "-D", self.data, "-U", "sightline", "--auth=trust",
-                 "--no-instructions", "-E", "UTF8"],
-                check=True, capture_output=True, user=self.user, cwd=self.data,
-            )  # fmt: skip
-        super().__init__(
-            command=[
-                str(self.bin / "postgres"), "-D", str(self.data), "-p", str(self.port),
-                "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-                "-c", "max_connections=60", "-c", "shared_buffers=64MB",
-            ],
-            log=folder / "postgres.log", user=self.user, cwd=self.data,
-        )  # fmt: skip
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://sightline@127.0.0.1:{self.port}/postgres"
-
-    def start(self) -> None:
-        super().start()
-        wait_for(self._answers, what=f"PostgreSQL; its log:\n{self.output}")
-
-    def _answers(self) -> bool:
-        ready = subprocess.run(
-            [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
-        )
-        return ready.returncode == 0
-
-    def stop(self, *, seconds: float = 15.0) -> int:
-        """SIGINT: end sessions, write everything down, end."""
-        if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGINT)
-        return self.popen.wait(seconds)
-
-    def create(self, name: str) -> str:
-        """A database of that name; its URL."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return f"postgresql://sightline@127.0.0.1:{self.port}/{name}"
-
-
-def postgres_programs() -> Path:
-    """Where initdb and postgres are; skips (or fails, where everything is required)."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    where = shutil.which("postgres")
-    if where and (Path(where).parent / "initdb").exists():
-        folders.insert(0, Path(where).parent)
-    for folder in reversed(folders):
-        if (folder / "initdb").exists():
-            return folder
-    if os.environ.get("SIGHTLINE_REQUIRE_ALL"):
-        pytest.fail("no PostgreSQL server is installed, and every test is required here")
-    pytest.skip("no PostgreSQL server is installed")
-
-
-def _unprivileged() -> str | None:
-    if os.getuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name).pw_name
-    return None
