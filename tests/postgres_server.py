@@ -52,16 +52,14 @@ class Postgres(Process):
         folder.mkdir(exist_ok=True)
         if self.user:
             _open_up(folder)
-        if copy_of is not None:
-            _as(self.user, ["cp", "-a", copy_of.data, self.data], folder)
-        elif not self.data.exists():
-            self.data.mkdir()
+        if not self.data.exists():
+            self.data.mkdir(mode=0o700)
             if self.user:
                 shutil.chown(self.data, self.user)
-            initdb = [self.bin / "initdb", "-D", self.data, "-U", "sightline", "--auth=trust"]
-            _as(self.user, [*initdb, "-E", "UTF8", "--no-sync", "--locale=C"], self.data)
-            with (self.data / "pg_hba.conf").open("a") as rules:
-                rules.write("host all,replication all 198.18.0.0/15 trust\n")  # see network.py
+            if copy_of is not None:
+                _as(self.user, ["cp", "-a", f"{copy_of.data}/.", self.data], self.data)
+            else:
+                self._initialise()
         options = [
             f"listen_addresses={listens or host}", "unix_socket_directories=", "max_connections=60",
             "shared_buffers=64MB", *settings,
@@ -74,6 +72,12 @@ class Postgres(Process):
             user=None if within else self.user,
             cwd=self.data,
         )
+
+    def _initialise(self) -> None:
+        initdb = [self.bin / "initdb", "-D", self.data, "-U", "sightline", "--auth=trust"]
+        _as(self.user, [*initdb, "-E", "UTF8", "--no-sync", "--locale=C"], self.data)
+        with (self.data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all,replication all 198.18.0.0/15 trust\n")  # see network.py
 
     @property
     def url(self) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from running import START_SECONDS, Postgres, Process, free_port, wait_for
+from postgres_server import Postgres
+from running import START_SECONDS, Process, free_port, wait_for
 
 INSTALLED = Path(__file__).parents[1] / ".cache/tak-servers"
 _SLOW_START = 4 * START_SECONDS

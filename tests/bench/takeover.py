@@ -22,7 +22,8 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fakes.tak_server import TakServer
-from running import Gateway, Postgres, report, started, wait_for
+from postgres_server import Postgres
+from running import Gateway, report, started, wait_for
 
 
 def state(gateway: Gateway) -> str:

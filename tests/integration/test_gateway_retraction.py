@@ -14,7 +14,8 @@ import pytest
 
 from cot_checker import problems
 from fakes.tak_server import TakServer
-from running import Answer, Gateway, Postgres, http, report, started, wait_for
+from postgres_server import Postgres
+from running import Answer, Gateway, http, report, started, wait_for
 
 
 @pytest.fixture
