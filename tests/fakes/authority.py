@@ -66,6 +66,16 @@ class Authority:
     def pem(self) -> bytes:
         return self.certificate.public_bytes(Encoding.PEM)
 
+    def revocations(self, *revoked: Issued) -> bytes:
+        """Its list of them (CRL)."""
+        now = datetime.now(UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.name)
+        builder = builder.last_update(now - DAY).next_update(now + DAY)
+        for each in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number)
+            builder = builder.add_revoked_certificate(entry.revocation_date(now - DAY).build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
     def truststore(self, password: str = "atakatak") -> bytes:
         """As TAK servers give it: PKCS#12 without any key."""
         return pkcs12.serialize_key_and_certificates(

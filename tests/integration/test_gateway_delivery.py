@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -57,42 +55,6 @@ def test_a_frame_arrives_in_taky_and_the_cursor_follows(tmp_path, taky):
     types = {ET.fromstring(event).get("type") for event in client.events}
     assert {"a-u-A-M-H-Q", "b-m-p-s-p-i"} <= types
     client.close()
-
-
-def test_a_pytak_client_reads_them(tmp_path, taky):
-    """The client library that most TAK tools are built on, as an independent reader."""
-    program = f"""
-import asyncio, configparser, pytak
-class Show(pytak.QueueWorker):
-    async def handle_data(self, data):
-        print(data.decode(), flush=True)
-    async def run(self):
-        while True:
-            await self.handle_data(await self.queue.get())
-async def main():
-    config = configparser.ConfigParser()
-    config["x"] = {{"COT_URL": "tcp://127.0.0.1:{taky.port}"}}
-    tool = pytak.CLITool(config["x"])
-    await tool.setup()
-    tool.add_tasks({{Show(tool.rx_queue, config["x"])}})
-    print("READY", flush=True)
-    await tool.run()
-asyncio.run(main())
-"""
-    log = tmp_path / "pytak.log"
-    with log.open("wb") as output:
-        client = subprocess.Popen(
-            [sys.executable, "-c", program], stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        wait_for(lambda: "READY" in log.read_text(), what="pytak connected")
-        time.sleep(0.5)
-        with started(Gateway(tmp_path, sink=taky.url)) as gateway:
-            uids = [each["uid"] for each in gateway.post(report("1")).json["results"]]
-            wait_for(lambda: all(uid in log.read_text() for uid in uids), what=log.read_text())
-    finally:
-        client.terminate()
-        client.wait(10)
 
 
 def test_the_same_frame_again_gets_the_same_answer_and_nothing_twice(tmp_path, taky):
