@@ -35,7 +35,7 @@ class Send(pytak.QueueWorker):
 
 async def main():
     config = configparser.ConfigParser()
-    config["x"] = {"COT_URL": f"tcp://127.0.0.1:{PORT}", "FTS_COMPAT": "0"}
+    config["x"] = {"COT_URL": f"tcp://127.0.0.1:{PORT}"}
     tool = pytak.CLITool(config["x"])
     await tool.setup()
     tool.add_tasks({Show(tool.rx_queue, config["x"]), Send(tool.tx_queue, config["x"])})
