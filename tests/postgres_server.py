@@ -77,7 +77,7 @@ class Postgres(Process):
         initdb = [self.bin / "initdb", "-D", self.data, "-U", "sightline", "--auth=trust"]
         _as(self.user, [*initdb, "-E", "UTF8", "--no-sync", "--locale=C"], self.data)
         with (self.data / "pg_hba.conf").open("a") as rules:
-            rules.write("host all,replication all 198.18.0.0/15 trust\n")  # see network.py
+            rules.write("host all,replication all 198.18.0.0/15 trust\n")  # see cables.py
 
     @property
     def url(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from network import Island, island
+from cables import Island, island
 from postgres_server import Postgres, unprivileged
 from producers import Producers, arrived, delivered, went_back
 from running import Gateway, TakClient, Taky, http, report, started, wait_for
