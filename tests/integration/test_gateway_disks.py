@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or damaged: refused in clear words, nothing acknowledged lost."""
+"""A disk that is full: refused in clear words, nothing acknowledged lost, and no hand needed."""
 
 from __future__ import annotations
 
