@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from postgres_server import required
+from running import required
 
 _numbers = itertools.count()
 

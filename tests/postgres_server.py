@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
-import pytest
 
-from running import Process, free_port, wait_for
+from running import Process, free_port, required, wait_for
 
 MAJORS = (15, 16, 17, 18)
 """What Sightline supports."""
@@ -162,13 +161,6 @@ def programs(major: int) -> Path:
 def newest() -> int:
     """The newest major that is here."""
     return max(present(), default=MAJORS[-1])
-
-
-def required(why: str) -> None:
-    """Skip, or fail where everything is required."""
-    if os.environ.get("SIGHTLINE_REQUIRE_ALL"):
-        pytest.fail(f"{why}; and every test is required here")
-    pytest.skip(why)
 
 
 def _reachable(programs: Path) -> Path:

@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
+
+import pytest
 
 START_SECONDS = 30.0
 
@@ -42,6 +44,13 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def required(why: str) -> NoReturn:
+    """What a test needs is not here: skip it, or fail where everything is required."""
+    if os.environ.get("SIGHTLINE_REQUIRE_ALL"):
+        pytest.fail(f"{why}; and every test is required here")
+    pytest.skip(why)
 
 
 def wait_for(
@@ -94,6 +103,8 @@ class Process:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
     user: str | None = None
+    own_session: ClassVar[bool] = False
+    """Whether its children can be ended with it, as a group."""
     popen: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
@@ -102,9 +113,11 @@ class Process:
                 self.command,
                 stdout=output,
                 stderr=output,
+                stdin=subprocess.DEVNULL,
                 env=os.environ | dict(self.env),
                 cwd=self.cwd,
                 user=self.user,
+                start_new_session=self.own_session,
             )
 
     def kill(self) -> None:

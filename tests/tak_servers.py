@@ -41,18 +41,7 @@ def listens(port: int, address: str = "127.0.0.1") -> bool:
 class Group(Process):
     """A process with children of its own: all end together."""
 
-    def start(self) -> None:
-        with self.log.open("ab") as output:
-            self.popen = subprocess.Popen(
-                self.command,
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | dict(self.env),
-                cwd=self.cwd,
-                user=self.user,
-                start_new_session=True,
-            )
+    own_session = True
 
     def stop(self, *, seconds: float = 15.0) -> int:
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -146,7 +146,7 @@ class GatewayMetrics:
 
     def committed(self, records: Sequence[FrameRecord], seconds: float) -> None:
         """A group is on the disk."""
-        frames = [record for record in records if not record.is_retraction]
+        frames = [record for record in records if not record.key.is_retraction]
         self._frames.inc(len(frames))
         self._retracted.inc(len(records) - len(frames))
         self._commit.observe(seconds)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from producers import Producers, arrived, delivered
-from running import Gateway, TakClient, Taky, report, started, wait_for
+from running import Gateway, TakClient, Taky, report, required, started, wait_for
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         capture_output=True,
     )
     if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
+        required("mounting a small file system needs root")
     try:
         yield folder
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from running import Gateway, free_port, http, report, started
+from running import Gateway, free_port, http, report, required, started
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -22,9 +21,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def browser() -> str:
     found = next((where for name in BROWSERS if (where := shutil.which(name))), None)
     if found is None:
-        if os.environ.get("SIGHTLINE_REQUIRE_ALL"):
-            pytest.fail("no Chromium is installed, and every test is required here")
-        pytest.skip("no Chromium is installed")
+        required("no Chromium is installed")
     return found
 
 

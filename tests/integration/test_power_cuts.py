@@ -22,7 +22,7 @@ import pytest
 
 from cop_gateway.outbox.record import FrameKey
 from cop_gateway.outbox.sqlite import SqliteOutbox
-from postgres_server import required
+from running import required
 
 POWER = Path(__file__).parents[1] / "power"
 FRAMES, CUTS, SECTOR = 500, 40, 512

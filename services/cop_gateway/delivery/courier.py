@@ -13,6 +13,7 @@ from datetime import datetime
 
 import structlog
 
+from cop_gateway.delivery.agenda import bury
 from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.errors import DeliveryError
 from cop_gateway.delivery.exchange import Exchange
@@ -239,12 +240,13 @@ class Courier:
             return
         reason = f"the connection broke on it {self.policy.strikes} times: {_words(error)}"
         try:
-            await asyncio.to_thread(self._storage.bury, self.name, condemned, reason)
+            await bury(
+                condemned, reason, sink=self.name, storage=self._storage,
+                standing=self._standing, observer=self._observer,
+            )  # fmt: skip
         except StoreFailedError as failure:
             _log.error("dead_letter_not_stored", sink=self.name, error=str(failure))
             return
-        self._standing.dead.add(condemned)
-        self._observer.buried(self.name)
         _log.warning("dead_letter", sink=self.name, sequence=condemned, reason=reason)
 
     async def _fail(self, happening: Happening, error: Exception, failures: int) -> None:

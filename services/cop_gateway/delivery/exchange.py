@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from cop_gateway.cot import Stamp, is_ping, is_pong, ping, pong, stamp
+from cop_gateway.delivery.agenda import Agenda, bury
 from cop_gateway.delivery.bulletin import Bulletin
 from cop_gateway.delivery.errors import SinkLostError, UnsendableError
 from cop_gateway.delivery.policy import Policy
 from cop_gateway.delivery.ports import Connection
-from cop_gateway.delivery.selection import DEAD, Selection, select
+from cop_gateway.delivery.selection import DEAD
 from cop_gateway.delivery.settlements import Settlements
 from cop_gateway.delivery.standing import Observer, Standing, Storage
 from cop_gateway.delivery.window import Batch, Window
@@ -45,7 +46,9 @@ class Exchange:
         self._policy = policy
         self._standing = standing
         self._storage = storage
-        self._bulletin = bulletin
+        self._agenda = Agenda(
+            policy=policy, standing=standing, storage=storage, bulletin=bulletin, clock=clock
+        )
         self._observer = observer
         self._clock = clock
         self._stop = stop
@@ -158,11 +161,10 @@ class Exchange:
 
     async def _send_next(self) -> int:
         """Send what comes next, recalled dead letters first; how many events that was about."""
-        recalled, selection = await asyncio.to_thread(
-            self._look,
-            self._batch_limit(),
+        recalled, selection = await self._agenda.next(
+            after=self.window.sent,
+            limit=self._batch_limit(),
             reviving=frozenset(self._settlements.reviving),
-            dead=frozenset(self._standing.dead),
         )
         if recalled:
             return await self._send_recalled(recalled)
@@ -179,27 +181,6 @@ class Exchange:
             self.window.retract()
             await self._bury(selection.chosen[error.index].sequence, str(error))
         return max(1, batch.events)
-
-    def _look(
-        self, limit: int, *, reviving: frozenset[int], dead: frozenset[int]
-    ) -> tuple[list[int], Selection | None]:
-        """What storage has for us: dead letters to try again, else what comes next. Blocks."""
-        recalled = self._storage.recalled(self._policy.name, limit)
-        if recalled := [each for each in recalled if each not in reviving]:
-            return recalled, None
-        if self._bulletin.head <= self.window.sent:
-            return [], None
-        due = self._storage.after(self.window.sent, limit)
-        if not due:
-            return [], None
-        return [], select(
-            due,
-            wanted=self._policy.wanted,
-            stale_rule=self._policy.stale_rule,
-            now=self._clock(),
-            newest=self._storage.newest,
-            dead=dead,
-        )
 
     async def _send_recalled(self, recalled: list[int]) -> int:
         events = await asyncio.to_thread(self._storage.these, recalled)
@@ -228,9 +209,10 @@ class Exchange:
         return most if rate is None else max(1, min(most, int(rate)))
 
     async def _bury(self, sequence: int, reason: str) -> None:
-        await asyncio.to_thread(self._storage.bury, self._policy.name, sequence, reason)
-        self._standing.dead.add(sequence)
-        self._observer.buried(self._policy.name)
+        await bury(
+            sequence, reason, sink=self._policy.name, storage=self._storage,
+            standing=self._standing, observer=self._observer,
+        )  # fmt: skip
 
     async def _transmit(self, events: list[str], batch: Batch) -> None:
         """Send events and, where it moves the cursor, a ping behind them."""

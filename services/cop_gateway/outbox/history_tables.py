@@ -10,7 +10,7 @@ from typing import Any
 
 from cop_gateway.geolocation import flag, tle_category
 from cop_gateway.outbox.database import Database, marks, microseconds, moment_of, portions
-from cop_gateway.outbox.record import RETRACTION_MARK, SEEN, EventKind, FrameKey
+from cop_gateway.outbox.record import SEEN, EventKind, FrameKey
 from sightline.messages import (
     AuditEntry,
     AuditSink,
@@ -141,7 +141,7 @@ class HistoryTables:
                 key,
             )
             frame = cursor.fetchone()
-            if frame is None or key.frame_id.startswith(RETRACTION_MARK):
+            if frame is None or key.is_retraction:
                 return None
             first, last = int(frame[5] or 0), int(frame[6] or -1)
             cursor.execute(

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from cop_gateway.outbox.database import marks
 from cop_gateway.outbox.errors import HoldLostError, StoreFailedError, StoreUnusableError
 from cop_gateway.outbox.history_tables import EVENT, event_of
 from cop_gateway.outbox.intake_tables import (
@@ -30,7 +31,7 @@ from cop_gateway.outbox.intake_tables import (
     read_receipts,
 )
 from cop_gateway.outbox.migrations import POSTGRES_OLDEST, POSTGRES_STEPS
-from cop_gateway.outbox.record import Delivery, FrameKey, FrameRecord, Space
+from cop_gateway.outbox.record import SEEN_OR_RETRACTED, Delivery, FrameKey, FrameRecord, Space
 from cop_gateway.outbox.store import Outbox
 from sightline.messages import Event
 
@@ -167,8 +168,9 @@ class PostgresOutbox(Outbox):
             if head > self._known:
                 cursor.execute(
                     f"SELECT {EVENT} FROM events WHERE sequence > ?"  # noqa: S608
-                    " AND kind IN ('detection', 'retraction') ORDER BY sequence DESC LIMIT ?",
-                    (self._known, _NEWS),
+                    f" AND kind IN ({marks(len(SEEN_OR_RETRACTED))})"
+                    " ORDER BY sequence DESC LIMIT ?",
+                    (self._known, *SEEN_OR_RETRACTED, _NEWS),
                 )
                 news = [event_of(row) for row in cursor.fetchall()]
             self._turn = cursor

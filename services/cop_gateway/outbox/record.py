@@ -28,6 +28,11 @@ class FrameKey(NamedTuple):
     camera_id: str
     frame_id: str
 
+    @property
+    def is_retraction(self) -> bool:
+        """Whether it names a track that is taken back, and no frame."""
+        return self.frame_id.startswith(RETRACTION_MARK)
+
 
 class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One CoT event to be delivered to every sink, with what the history is asked for."""
@@ -73,11 +78,6 @@ class FrameRecord:
     """When it was taken in, by our clock."""
     trace_id: str | None = None
     """W3C trace id of the request that brought it."""
-
-    @property
-    def is_retraction(self) -> bool:
-        """Whether it takes a track back, and is no frame."""
-        return self.key.frame_id.startswith(RETRACTION_MARK)
 
 
 class Dispatch(NamedTuple):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -60,11 +61,8 @@ class DetectionsCall:
 
     async def post(self, request: Request) -> Response:
         """Check, commit, answer."""
-        try:
+        with self._counted():
             body = await read_body(request, limit=self.max_body_bytes)
-        except HttpProblem as problem:
-            self.rejected(problem.slug)
-            raise
         done = await self.take(body)
         headers = {"Sightline-Duplicate": "true"} if done.duplicate else {}
         if formats.COT in request.headers.get("accept", ""):
@@ -81,12 +79,16 @@ class DetectionsCall:
 
     async def take(self, body: bytes) -> Committed:
         """Check one report and have it committed. Raises MessageError or HttpProblem."""
-        try:
+        with self._counted():
             return await self._take(body)
-        except MessageError as error:
-            self.rejected(of_message_error(error).slug)
-            raise
-        except HttpProblem as problem:
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        """What is refused within is counted by its reason."""
+        try:
+            yield
+        except (MessageError, HttpProblem) as error:
+            problem = of_message_error(error) if isinstance(error, MessageError) else error
             self.rejected(problem.slug)
             raise
 

@@ -26,6 +26,7 @@ from cop_gateway.web.queries import (
     only,
     text,
 )
+from cop_gateway.web.tracks import newest
 from serving.problems import HttpProblem
 from sightline.messages import AuditEntry, AuditTrail, Event, EventList
 
@@ -107,15 +108,9 @@ class HistoryCalls:
     async def event(self, request: Request) -> Response:
         """The newest sighting of one object."""
         uid = request.path_params["uid"]
-        query = Query(uid=uid, limit=1)
-        # Not every store can be asked for a NUL.
-        found = [] if "\0" in uid else await asyncio.to_thread(self.store.events, query)
-        if not found:
-            raise HttpProblem(
-                status=404, type="no-such-track", detail=f"nothing was seen of {uid[:128]!r}"
-            )
+        found = await newest(self.store, uid)
         taken_back = await asyncio.to_thread(self.store.retracted, [uid])
-        return answer(replace(found[0], retracted_at=taken_back.get(uid)))
+        return answer(replace(found, retracted_at=taken_back.get(uid)))
 
     def _list(self, query: Query, found: list[Event], more: int | None) -> EventList:
         taken_back = self.store.retracted(event.uid for event in found)
