@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -88,10 +89,12 @@ class StreamConnection:
         if not self._may_send.is_set():
             self._upgrade.ended(answered=False)
         self._writer.close()
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
+        limit = asyncio.timeout(_CLOSE_SECONDS)
+        with contextlib.suppress(OSError):
+            async with limit:
                 await self._writer.wait_closed()
-        except (OSError, TimeoutError):
+        # What broke by itself is closed already, and Python 3.11.2 cannot abort that with TLS.
+        if limit.expired():
             self._writer.transport.abort()
 
     async def _events(self) -> AsyncIterator[bytes]:
