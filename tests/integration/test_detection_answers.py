@@ -15,7 +15,7 @@ from PIL import Image
 from detecting import Detection
 from fakes.images import encoded, oriented, painted
 from fakes.models import LABELS, blob_model, constant_model
-from running import http, started
+from running import http, started, wait_for
 from sightline.messages import DetectResult, ModelList, Problem, decode
 
 BLOBS = {"red": (300, 300, 600, 500), "blue": (1000, 600, 1280, 720)}
@@ -287,7 +287,11 @@ def test_log_lines_are_json_and_name_their_request(service):
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     )
     assert answer.headers["x-request-id"] == "my-own-id"
-    (line,) = [line for line in service.lines() if line.get("frame_id") == "logged-frame"]
+    # The line comes after the answer.
+    (line,) = wait_for(
+        lambda: [line for line in service.lines() if line.get("frame_id") == "logged-frame"],
+        what="the log line",
+    )
     assert line["event"] == "request"
     assert (line["route"], line["status"]) == ("/v1/detect", 200)
     assert line["camera_id"] == "logged-camera"
