@@ -64,6 +64,10 @@ format: $(VENV)/.dev ## Let ruff format and mend what it can
 test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k name")
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Foreign bytes by the hundred thousand (ARGS="--cases 1000000 --seed 7 --target image")
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+
 .PHONY: tak-servers
 tak-servers: ## Other makers' TAK servers, for tests that skip without them, into .cache
 	tests/install_tak_servers.sh .cache/tak-servers
@@ -75,11 +79,17 @@ postgres: $(VENV)/.dev ## Fetch the PostgreSQL versions that tests run on, besid
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/detection_http.py
+	$(BIN)/python tests/bench/overload.py
+	$(BIN)/python tests/bench/levers.py
 	$(BIN)/python tests/bench/gateway_http.py
 	$(BIN)/python tests/bench/delivery.py
 	$(BIN)/python tests/bench/takeover.py
 	$(BIN)/python tests/bench/backlog.py --millions 0 1
 	$(BIN)/python tests/bench/frame_to_cot.py --clone
+
+.PHONY: soak
+soak: $(VENV)/.dev ## The detection service's memory over 50 000 requests
+	SIGHTLINE_SOAK_REQUESTS=50000 $(BIN)/pytest -q -n 0 --timeout 3600 tests/integration/test_detection_memory.py $(ARGS)
 
 .PHONY: reference
 reference: $(VENV)/.dev ## Write the JSON Schemas and the page of settings anew, from the code

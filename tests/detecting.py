@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Detection(Process):
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        # Of whoever ran in this folder before.
+        self.port_file.unlink(missing_ok=True)
         super().start()
         wait_for(self._announced, what="the port of the detection service")
 
@@ -61,6 +64,42 @@ class Detection(Process):
         body, content_type = form(parts)
         return self.post(body, content_type=content_type, **headers)
 
+    def post_batch(
+        self, images: Sequence[bytes], frames: object = None, *, query: str = "", **headers: str
+    ) -> Answer:
+        """Several images, and their frames where there are any."""
+        parts = [("image", image) for image in images]
+        if frames is not None:
+            parts.append(("frames", json.dumps(frames).encode()))
+        body, content_type = form(parts)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return http(
+            f"{self.url}/v1/detect/batch{query}",
+            body=body,
+            headers={"Content-Type": content_type, **named},
+        )
+
+    def reasons(self) -> dict[str, str]:
+        """Why it is not ready."""
+        found: dict[str, str] = http(f"{self.url}/ready").json["reasons"]
+        return found
+
+    def idle(self) -> bool:
+        """Whether no image is looked at, nor waits."""
+        names = ("sightline_detection_lanes_busy", "sightline_detection_queue_depth")
+        return all(self.metric(name) == 0 for name in names)
+
+    def taken(self) -> float:
+        """Images that were let in so far: those at work, that wait, and that are done with."""
+        text = http(f"{self.url}/metrics").body.decode()
+        counted = (
+            "sightline_detection_lanes_busy{",
+            "sightline_detection_queue_depth{",
+            "sightline_detection_images_total{",
+        )
+        lines = [line for line in text.splitlines() if line.startswith(counted)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
     def lines(self) -> list[dict[str, Any]]:
         """Every line that it logged so far; each must be a JSON object."""
         found = [json.loads(line) for line in self.output.splitlines()]
@@ -80,14 +119,15 @@ class Detection(Process):
         return total
 
 
-def form(parts: dict[str, bytes]) -> tuple[bytes, str]:
+def form(parts: Mapping[str, bytes] | Sequence[tuple[str, bytes]]) -> tuple[bytes, str]:
     """multipart/form-data as clients write it."""
+    pairs = parts.items() if isinstance(parts, Mapping) else parts
     boundary = uuid.uuid4().hex
     body = b"".join(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n".encode()
         + content
         + b"\r\n"
-        for name, content in parts.items()
+        for name, content in pairs
     )
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import cop_gateway.app
 import cop_gateway.settings
 import detection.app
 import detection.settings
+from detection.layouts import LAYOUTS
+from detection.layouts.layout import Preparation
+from detection.models.manifest import Entry
 from serving.reference import settings_page
 from sightline.messages.__main__ import main as write_schemas
 
@@ -40,6 +44,63 @@ def settings() -> str:
     ).rstrip("\n") + "\n"
 
 
+MAKERS = {
+    "yolov8": "Ultralytics YOLOv8, 9, 11, 12: `[1, 4 + labels, n]`",
+    "yolov5": "YOLOv5, YOLOv7: `[1, n, 5 + labels]`",
+    "yolov6": "YOLOv6: the same, with objectness 1",
+    "yolox": "YOLOX: the same, boxes relative to the cells of its feature maps",
+    "yolox_decoded": "YOLOX exported with its boxes in pixels",
+    "end2end": "YOLOv10, YOLO26, exports with `nms=True`: `[1, n, 6]`",
+    "rtdetr": "Ultralytics RT-DETR: `[1, n, 4 + labels]`",
+    "rtdetr_topk": "the same, the best picked already: `[1, n, 6]`",
+    "dfine": "D-FINE, DEIM, lyuwenyu's RT-DETR: `labels`, `boxes`, `scores`, and the input"
+    " `orig_target_sizes`",
+    "rfdetr": "RF-DETR: `dets` and `labels`",
+    "hf_detr": "DETR, YOLOS and others of transformers: `logits` (one for no object), `pred_boxes`",
+    "hf_rtdetr": "RT-DETR, D-FINE and others of transformers: `logits`, `pred_boxes`",
+    "tf_ssd": "TensorFlow's object detection by tf2onnx: `detection_boxes` and its fellows",
+    "torchvision": "torchvision's detectors: `boxes`, `labels`, `scores`",
+}
+"""Whose models are of each layout, and how they write their boxes."""
+
+
+def models() -> str:
+    """The page about models, with its tables as the code has them; its words are written there."""
+    page = (HERE / "models.md").read_text(encoding="utf-8")
+    tables = {
+        "fields": settings_page(Entry, prefix=None).replace("### `[pixels]`", "### `pixels`"),
+        "layouts": layouts(),
+    }
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}: by `make reference` -->\n", f"<!-- end of {name} -->\n"
+        block = f"{begin}\n{table.strip()}\n\n{end}"
+        page, count = re.subn(
+            f"{re.escape(begin)}.*?{re.escape(end)}",
+            lambda _, new=block: new,
+            page,
+            flags=re.DOTALL,
+        )
+        assert count == 1, f"models.md has {count} places for {name}"
+    return page
+
+
+def layouts() -> str:
+    """Every layout, and what its models want of an image."""
+    lines = ["| layout | whose | image | value of a pixel | suppresses itself |", "|---" * 5 + "|"]
+    for name, layout in LAYOUTS.items():
+        wish = layout.preparation
+        image = f"{wish.fit.replace('_', ' ')}, {wish.colours}"
+        own = "yes" if layout.suppressed else "no"
+        lines.append(f"| `{name}` | {MAKERS[name]} | {image} | {value(wish)} | {own} |")
+    return "\n".join(lines)
+
+
+def value(wish: Preparation) -> str:
+    """What becomes of a pixel of 0..255."""
+    plain = {1.0: "0..255", 1 / 255: "0..1"}[wish.scale]
+    return plain if wish.mean is None else f"{plain}, less ImageNet's mean, by its deviation"
+
+
 def openapi() -> dict[str, dict[str, Any]]:
     """Each service's own description, as it answers GET /v1/openapi.json."""
     return {
@@ -51,6 +112,7 @@ def openapi() -> dict[str, dict[str, Any]]:
 if __name__ == "__main__":
     write_schemas(HERE / "schema")
     (HERE / "settings.md").write_text(settings(), encoding="utf-8")
+    (HERE / "models.md").write_text(models(), encoding="utf-8")
     (HERE / "openapi").mkdir(exist_ok=True)
     for name, described in openapi().items():
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"

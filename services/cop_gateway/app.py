@@ -50,6 +50,7 @@ from serving.keychain import Keychain
 from serving.probes import Readiness
 from telemetry import logs
 from telemetry import metrics as telemetry_metrics
+from telemetry.spans import Spans
 
 SERVICE = "cop-gateway"
 ACCESS: guard.Rules = {
@@ -144,6 +145,7 @@ def build(
     metrics = telemetry_metrics.registry(
         service=SERVICE, version=settings.version, colour=settings.colour
     )
+    spans = Spans.open(settings.otlp_endpoint, metrics=metrics)
     observer = GatewayMetrics(metrics)
     bulletin = Bulletin(store.head())
     couriers = [
@@ -246,6 +248,7 @@ def build(
                 courier.stop()
             await asyncio.gather(*deliveries, return_exceptions=True)
             store.close()
+            await asyncio.to_thread(spans.close)
 
     return application(
         routes=[
@@ -263,6 +266,7 @@ def build(
         exception_handlers=problems.handlers(),
         guard=guard.Guard(keychain, ACCESS),
         description=description,
+        spans=spans,
     )
 
 

@@ -221,6 +221,9 @@ class Settings(_Section, frozen=True, kw_only=True):
     """0 takes a free one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Of the JSON lines on stdout."""
+    otlp_endpoint: Annotated[str, Meta(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")] | None = None
+    """A collector that takes traces as OTLP over HTTP, such as http://collector:4318; else as
+    OTEL_EXPORTER_OTLP_ENDPOINT says, else none are sent."""
     drain_seconds: Seconds = 0.0
     """On SIGTERM: how long to answer on while not ready, so that a balancer looks elsewhere."""
     shutdown_seconds: Annotated[float, Meta(ge=1, le=3_600)] = 30.0

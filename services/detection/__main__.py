@@ -9,13 +9,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from detection import allocator, app
+from detection import allocator
 from detection.errors import ModelError
-from detection.settings import PREFIX, Settings
+from detection.settings import PREFIX, SERVICE, Settings
 from serving import command, configuration, server
 from serving.errors import ConfigurationError, ListenError
 from telemetry import logs
+
+if TYPE_CHECKING:
+    from detection.app import Service
+    from detection.models.store import Store
 
 PROGRAM = "sightline-detection"
 
@@ -38,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         return command.refuse(PROGRAM, error)
     logs.configure(
-        service=app.SERVICE,
+        service=SERVICE,
         version=settings.version,
         colour=settings.colour,
         level=settings.log_level,
@@ -49,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ListenError as error:
         return command.refuse(PROGRAM, error, code=1)
     try:
-        service = app.build(settings)
+        service = _built(settings)
     except (ConfigurationError, ModelError) as error:
         return command.refuse(PROGRAM, error)
     return server.serve(
@@ -60,6 +66,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutdown_seconds=settings.shutdown_seconds,
         port_file=arguments.port_file,
     )
+
+
+def _built(settings: Settings) -> Service:
+    """The service. Its models are loaded while everything else is still being imported."""
+
+    def load() -> Store:
+        from detection import stock  # noqa: PLC0415 - half of the start is imports
+
+        return stock.load(settings)
+
+    with ThreadPoolExecutor(1) as beside:
+        store = beside.submit(load)
+        from detection import app  # noqa: PLC0415
+
+        return app.build(settings, store.result())
 
 
 if __name__ == "__main__":

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 
-from detection import api, cores, gateway, problems
-from detection.errors import ModelError
+from detection import cores, gateway
+from detection.account import Account
 from detection.gateway import Gateway
 from detection.lanes import Lanes
+from detection.mending import Mending
 from detection.metrics import DetectionMetrics
-from detection.model import Model, find, load
-from detection.pipeline import Limits
-from detection.settings import Settings
-from detection.web import Detector, Policy
+from detection.models.store import Store
+from detection.settings import SERVICE, Settings
+from detection.tensors import routes as tensors
+from detection.tensors.refusals import ProtocolRefusals
+from detection.tensors.served import ServedModels
+from detection.tiling import Tiling
+from detection.web import api, problems
+from detection.web.detect import Detector
+from detection.web.looking import Looking, Policy
+from detection.web.models import Models
 from serving.application import application
 from serving.description import describe
 from serving.guard import Guard, Rules
 from serving.keychain import Keychain
 from serving.probes import Readiness
 from telemetry import metrics
+from telemetry.spans import Spans
 
-SERVICE = "detection"
-ACCESS: Rules = {("GET", "/"): None, ("POST", "/v1/detect"): "detect"}
+ACCESS: Rules = {
+    **tensors.ACCESS,
+    ("GET", "/"): None,
+    ("POST", "/v1/detect"): "detect",
+    ("POST", "/v1/detect/batch"): "detect",
+}
 """Which role each call takes, where it is not `read` to look and `operate` to change."""
+
+QUEUE_PER_LANE = 12
+"""Enough for bursts, and short enough that who waits is answered soon: about as long as a dozen
+images take."""
 
 
 def description() -> dict[str, Any]:
@@ -45,77 +61,113 @@ class Service:
     readiness: Readiness
 
 
-def load_models(settings: Settings) -> dict[str, Model]:
-    """Every model of the settings by name, the default one first. Raises ModelError."""
-    loaded = {
-        path.stem: load(
-            path,
-            layout=settings.layout,
-            input_size=settings.input_size,
-            max_megabytes=settings.max_model_megabytes,
-            intra_threads=settings.intra_threads,
-        )
-        for path in find(Path(settings.models))
-    }
-    default = settings.default_model
-    if default is None:
-        return loaded
-    if default not in loaded:
-        raise ModelError(f"default_model: {default!r} is not loaded (known: {', '.join(loaded)})")
-    return {default: loaded.pop(default), **loaded}
-
-
-def limits(settings: Settings) -> Limits:
-    """What the pipeline takes and gives."""
-    return Limits(
+def policy(settings: Settings) -> Policy:
+    """What requests get."""
+    return Policy(
+        deadline_seconds=settings.deadline_seconds,
+        longest_deadline_seconds=max(settings.deadline_seconds, settings.longest_deadline_seconds),
+        max_image_bytes=settings.max_image_bytes,
+        max_batch_bytes=settings.max_batch_bytes,
+        max_batch_images=settings.max_batch_images,
         max_megapixels=settings.max_image_megapixels,
-        max_detections=settings.max_detections,
-        nms_iou=settings.nms_iou,
+        tiling=Tiling(
+            side=settings.tiles,
+            overlap=settings.tile_overlap,
+            whole=settings.tile_whole,
+            limit=settings.max_tiles,
+        ),
+        cameras={
+            camera.id: Tiling(
+                side=camera.tiles,
+                overlap=camera.tile_overlap,
+                whole=camera.tile_whole,
+                limit=settings.max_tiles,
+            )
+            for camera in settings.cameras
+        },
     )
 
 
-def build(settings: Settings) -> Service:
-    """The whole service, its models loaded and warm. Raises ModelError or ConfigurationError."""
+def build(settings: Settings, store: Store) -> Service:
+    """The whole service over its models, which are loaded and warm. Raises ConfigurationError."""
     keychain = Keychain(settings.access, host=settings.host)
-    models = load_models(settings)
     registry = metrics.registry(service=SERVICE, version=settings.version, colour=settings.colour)
-    lanes = Lanes(count=settings.lanes or cores.available(), queue_limit=settings.queue_limit)
-    counted = DetectionMetrics(registry, lanes)
-    readiness = Readiness({"queue": lanes.refusal})
+    count = settings.lanes or max(1, cores.available() // settings.intra_threads)
+    limit = QUEUE_PER_LANE * count if settings.queue_limit is None else settings.queue_limit
+    counted = DetectionMetrics(registry)
+    spans = Spans.open(settings.otlp_endpoint, metrics=registry)
+    account = Account(metrics=counted, spans=spans)
+    store.counted = counted.reloaded
+    mending = Mending(store)
+    lanes = Lanes(
+        count=count,
+        queue_limit=limit,
+        stuck_seconds=settings.stuck_seconds,
+        stuck=mending.mend,
+    )
+    counted.watch(lanes, store)
+    looking = Looking(
+        store=store,
+        lanes=lanes,
+        account=account,
+        policy=policy(settings),
+        broken=mending.mend,
+    )
+    mending.is_broken, mending.mended = looking.is_broken, looking.mended
+    readiness = Readiness({"queue": lanes.refusal, "session": looking.refusal})
     client = None if settings.gateway_url is None else gateway.client(key=settings.gateway_key)
     detector = Detector(
-        models=models,
-        lanes=lanes,
+        looking=looking,
         gateway=None
         if client is None or settings.gateway_url is None
-        else Gateway(settings.gateway_url, client=client, outcome=counted.forwarded),
-        metrics=counted,
-        policy=Policy(
-            confidence=settings.confidence,
-            deadline_seconds=settings.deadline_seconds,
-            max_image_bytes=settings.max_image_bytes,
-            limits=limits(settings),
-        ),
+        else Gateway(settings.gateway_url, client=client, outcome=counted.forwarded, spans=spans),
         service=SERVICE,
         version=settings.version,
     )
 
+    tensor_calls = tensors.TensorCalls(
+        models=ServedModels(
+            store=store,
+            lanes=lanes,
+            account=account,
+            refusal=lambda: "; ".join(readiness.reasons().values()) or None,
+        ),
+        service=SERVICE,
+        version=settings.version,
+        max_bytes=settings.max_batch_bytes,
+        deadline_seconds=settings.deadline_seconds,
+        failed=counted.tensors_failed,
+    )
+
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        watching = asyncio.create_task(keychain.watch())
+        loop = asyncio.get_running_loop()
+        watching = [asyncio.create_task(keychain.watch()), asyncio.create_task(lanes.watch())]
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            # Not where the loop is not the main thread's: then reloading is by request only.
+            loop.add_signal_handler(signal.SIGHUP, mending.reload_all)
         yield
-        watching.cancel()
+        for task in watching:
+            task.cancel()
+        mending.close()
         lanes.close()
         if client is not None:
             await client.aclose()
+        await asyncio.to_thread(spans.close)
 
     app = application(
-        routes=detector.routes(),
+        routes=[
+            *detector.routes(),
+            *Models(store=store, mended=looking.mended).routes(),
+            *tensor_calls.routes(),
+        ],
         metrics=registry,
         readiness=readiness,
         lifespan=lifespan,
         exception_handlers=problems.handlers(),
         guard=Guard(keychain, ACCESS),
         description=description,
+        spans=spans,
     )
+    app.add_middleware(ProtocolRefusals)
     return Service(app=app, readiness=readiness)

@@ -7,10 +7,17 @@ DetectionError
  ├─ FrameError            the frame does not fit its image
  ├─ FormError             the multipart form is not one of ours
  ├─ ParameterError        a parameter of the query is wrong
- ├─ ModelError            a model file is refused (at start only)
+ ├─ ModelError            a model file, or what is said of it, is refused
+ ├─ InferenceError        the model failed on the image
+ ├─ TensorError           a request to infer is wrong (Open Inference Protocol)
+ │   ├─ TensorEncodingError   its body is packed in a way that is not taken
+ │   └─ TensorSizeError   its body unpacks to more than is taken
+ ├─ ModelNotFoundError    no model of this name and version is loaded
+ ├─ ModelChangedError     its file is no longer the one that was checked
  ├─ LaneError             no time to look at the image
  │   ├─ QueueFullError    too many wait already
- │   └─ DeadlineError     its turn did not come in time
+ │   ├─ DeadlineError     its turn did not come in time
+ │   └─ StuckError        the model came to no end
  └─ GatewayError          the gateway did not commit the frame
      ├─ GatewayRefusal    and never will: the report is wrong
      ├─ GatewayUnavailableError   it cannot be reached, or is too busy
@@ -63,8 +70,34 @@ class ParameterError(FieldError):
     """A parameter of the query is wrong."""
 
 
+class TensorError(FieldError):
+    """A request to infer is wrong: its JSON, a tensor, or what it asks for."""
+
+
+class TensorEncodingError(TensorError):
+    """The body is packed in a way that is not taken."""
+
+
+class TensorSizeError(TensorError):
+    """The body unpacks to more than is taken."""
+
+
+class ModelNotFoundError(DetectionError):
+    """No model of this name and version is loaded."""
+
+
+class ModelChangedError(DetectionError):
+    """The model's file is no longer the one that was loaded: it must be loaded anew first."""
+
+    retry_seconds = 1.0
+
+
 class ModelError(DetectionError):
     """A model file is refused; the sentence names the file."""
+
+
+class InferenceError(DetectionError):
+    """The model failed on this image; others may fare better."""
 
 
 class LaneError(DetectionError):
@@ -81,6 +114,10 @@ class QueueFullError(LaneError):
 
 class DeadlineError(LaneError):
     """The image's turn did not come in time."""
+
+
+class StuckError(LaneError):
+    """The model came to no end, and was stopped."""
 
 
 class GatewayError(DetectionError):

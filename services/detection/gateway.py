@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 
 import httpx
@@ -22,6 +23,8 @@ from detection.errors import (
 from serving import identity
 from sightline.messages import DetectionReport, MessageError, Problem, Receipt, decode, encode
 from telemetry import logs, traces
+from telemetry.spans import Spans
+from telemetry.traces import Trace
 
 FIRST_BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
@@ -29,6 +32,7 @@ CONNECTIONS = 256
 
 # Statuses that say "not now" rather than "not so".
 _BUSY = frozenset({429, 502, 503, 504, 507})
+_PATH = "/v1/detections"
 REFUSED = frozenset({400, 409, 413, 422})
 """Statuses by which the gateway tells the sender of the frame what is wrong with it."""
 
@@ -58,9 +62,11 @@ class Gateway:
         *,
         client: httpx.AsyncClient,
         outcome: Callable[[str], None],
+        spans: Spans | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._url = url.rstrip("/") + "/v1/detections"
+        self._url = url.rstrip("/") + _PATH
+        self._spans = spans or Spans()
         self._client = client
         self._outcome = outcome
         self._jitter = jitter
@@ -90,10 +96,40 @@ class Gateway:
                 return _checked(receipt, report)
 
     async def _attempt(self, body: bytes, *, seconds: float) -> Receipt:
+        """Ask once; the gateway's own span is below that of this attempt."""
+        current = traces.current.get()
+        trace = None if current is None else traces.child(current)
+        began = time.perf_counter()
+        status, error = None, None
+        try:
+            answer = await self._ask(body, trace, seconds=seconds)
+            status = answer.status_code
+            return self._read(answer)
+        except GatewayError as failure:
+            error = str(failure)
+            raise
+        finally:
+            if trace is not None and self._spans.kept:
+                self._spans.record(
+                    f"POST {_PATH}",
+                    trace,
+                    began=began,
+                    ended=time.perf_counter(),
+                    kind="client",
+                    attributes=self._attributes(status),
+                    error=error,
+                )
+
+    def _attributes(self, status: int | None) -> dict[str, str | int]:
+        """By OpenTelemetry's semantic conventions for HTTP clients."""
+        answered = {} if status is None else {"http.response.status_code": status}
+        return {"http.request.method": "POST", "url.full": self._url, **answered}
+
+    async def _ask(self, body: bytes, trace: Trace | None, *, seconds: float) -> httpx.Response:
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._client.post(
-                    self._url, content=body, headers=_headers(), timeout=seconds
+                return await self._client.post(
+                    self._url, content=body, headers=_headers(trace), timeout=seconds
                 )
         except (TimeoutError, httpx.TimeoutException) as error:
             self._outcome("timeout")
@@ -108,7 +144,6 @@ class Gateway:
         except httpx.DecodingError as error:
             self._outcome("failed")
             raise GatewayError("the gateway's answer is not in the encoding it names") from error
-        return self._read(answer)
 
     def _read(self, answer: httpx.Response) -> Receipt:
         status = answer.status_code
@@ -133,11 +168,10 @@ class Gateway:
         raise GatewayError(f"the gateway answered with status {status}")
 
 
-def _headers() -> dict[str, str]:
+def _headers(trace: Trace | None) -> dict[str, str]:
     headers = {"Content-Type": "application/json"}
-    trace = traces.current.get()
     if trace is not None:
-        headers[traces.HEADER] = traces.child(trace).header
+        headers[traces.HEADER] = trace.header
     request_id = identity.current.get()
     if request_id is not None:
         headers[identity.HEADER] = request_id

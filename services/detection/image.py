@@ -7,37 +7,47 @@ that pads the letterbox.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TypeVar
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
+from detection import jpeg
 from detection.errors import ImageError, ImageSizeError, ImageTypeError
-from detection.letterbox import PADDING
 
 T = TypeVar("T")
 
+Pixels = NDArray[np.uint8]
+"""[height, width, 3] of red, green and blue."""
+
 TAKEN = "JPEG, PNG, WebP or TIFF"
+PADDING = 114
+"""The grey that transparent pixels become."""
 MAX_SIDE = 65_536
 """Pixels; as the wire contract has it for an image's width and height."""
 
 _MEGAPIXEL = 1_000_000
+_HEADER_BYTES = 262_144
+"""Cameras write their notes and a thumbnail before the size: up to 64 KB each."""
 _DEPTH = "8 bits per channel"
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 0x0102
 _GREY_OR_COLOUR = frozenset({"1", "L", "P", "RGB", "RGBX", "YCbCr"})
 _WITH_ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_UPRIGHT: Mapping[int, Callable[[Pixels], Pixels]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: pixels[::-1].transpose(1, 0, 2),
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: pixels[:, ::-1].transpose(1, 0, 2),
 }
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
@@ -55,6 +65,7 @@ _READERS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
 class Picture:
     """An image whose header was read and found good; its pixels are still to be decoded."""
 
+    data: bytes
     file: ImageFile.ImageFile
     format: str
     orientation: int
@@ -92,27 +103,90 @@ def read(data: bytes, *, max_megapixels: float) -> Picture:
     width, height = file.size
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return Picture(file=file, format=kind, orientation=orientation, width=width, height=height)
+    return Picture(
+        data=data, file=file, format=kind, orientation=orientation, width=width, height=height
+    )
 
 
-def decode(picture: Picture, *, width: int, height: int) -> Image.Image:
+def stored_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height as the header has them, before anything is turned.
+
+    None where they are not near the beginning, or there are none.
+    """
+    kind = sniff(data)
+    if kind is None:
+        return None
+    # Of formats that are read through until a size is found, a bounded part; the others point.
+    head = data[:_HEADER_BYTES] if kind in ("JPEG", "PNG") else data
+    try:
+        return _guarded(kind, lambda: _READERS[kind](BytesIO(head))).size
+    except ImageError:
+        return None
+
+
+def decode(picture: Picture, *, width: int, height: int) -> Pixels:
     """The upright image in RGB, scaled to `width` x `height` pixels.
 
     A JPEG that is much larger is decoded at half, a quarter or an eighth of its size, which its
     cosine transform gives almost for free; the scaling to the exact size then starts from there.
     """
-    file = picture.file
     stored = (height, width) if picture.orientation in _SIDEWAYS else (width, height)
-    draft = file.draft(None, stored) if picture.format == "JPEG" else None
-    _guarded(picture.format, file.load)
-    # A side that does not divide evenly is rounded up when decoded: the part of the last pixel
-    # that lies outside of the image is left out, or else boxes would shift.
-    source = (0.0, 0.0, float(file.size[0]), float(file.size[1])) if draft is None else draft[1]
-    rgb = _rgb(file)
-    if rgb.size != stored or source[2:] != rgb.size:
-        rgb = rgb.resize(stored, Image.Resampling.BILINEAR, box=source, reducing_gap=2.0)
+    pixels, source = _stored(picture, stored)
+    pixels = scale(pixels, source=source, width=stored[0], height=stored[1])
     turn = _UPRIGHT.get(picture.orientation)
-    return rgb if turn is None else rgb.transpose(turn)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
+
+
+def scale(pixels: Pixels, *, source: tuple[float, float], width: int, height: int) -> Pixels:
+    """A part of the pixels as `width` x `height` pixels.
+
+    `source` is the part's width and height, from the upper left corner on.
+    """
+    high, wide = pixels.shape[:2]
+    x, y = source[0] / width, source[1] / height
+    if source != (wide, high):
+        # A side that did not divide evenly was rounded up when decoded: the part of the last pixel
+        # that lies outside of the image is left out, or else boxes would shift. Pixel centres meet:
+        # where it came from = (where it goes + 0.5) * scale - 0.5.
+        back = np.array([[x, 0.0, 0.5 * x - 0.5], [0.0, y, 0.5 * y - 0.5]])
+        return _bytes(
+            cv2.warpAffine(
+                pixels,
+                back,
+                (width, height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
+    if (wide, high) == (width, height):
+        return pixels
+    # Beyond a half, single pixels would be left out: they are averaged instead.
+    how = cv2.INTER_AREA if max(x, y) >= 2.0 and min(x, y) >= 1.0 else cv2.INTER_LINEAR
+    return _bytes(cv2.resize(pixels, (width, height), interpolation=how))
+
+
+def _stored(picture: Picture, wanted: tuple[int, int]) -> tuple[Pixels, tuple[float, float]]:
+    """The pixels as they are stored, perhaps at a fraction of their size.
+
+    And how much of them, in such pixels, is the image.
+    """
+    file = picture.file
+    if picture.format == "JPEG":
+        divisor = jpeg.divisor(file.size, wanted)
+        source = (file.size[0] / divisor, file.size[1] / divisor)
+        quick = jpeg.decode(picture.data, size=file.size, divisor=divisor)
+        if quick is not None:
+            return quick, source
+        file.draft(None, (file.size[0] // divisor, file.size[1] // divisor))
+    else:
+        source = (float(file.size[0]), float(file.size[1]))
+    _guarded(picture.format, file.load)
+    return np.asarray(_rgb(file)), source
+
+
+def _bytes(array: NDArray[np.generic]) -> Pixels:
+    assert array.dtype == np.uint8
+    return array  # type: ignore[return-value] # cv2 gives what it was given
 
 
 def _check_size(size: tuple[int, int], max_megapixels: float) -> None:

@@ -1,18 +1,12 @@
-"""How an image lies in a model's input: scaled to fit, centred, the rest grey (as Ultralytics)."""
+"""How an image lies in a model's input: scaled to fit and centred, in a corner, or stretched."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Boxes = NDArray[np.float32]
-"""[n, 4] of x1, y1, x2, y2 in pixels."""
-
-PADDING = 114
-"""The grey around the image, 0..255: what these models were trained with."""
+from detection.layouts.layout import Boxes, Fit, InputSize
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,11 +43,20 @@ class Letterbox:
         return np.array([x, y, x, y], dtype=np.float32)
 
 
-def fit(*, image_width: int, image_height: int, input_width: int, input_height: int) -> Letterbox:
-    """The largest copy of the image that fits, in the middle of the input."""
+def fit(
+    *, image_width: int, image_height: int, size: InputSize, how: Fit = "letterbox"
+) -> Letterbox:
+    """The largest copy of the image that fits, in the middle of the input or its upper left corner.
+
+    Or one that fills the input, whatever becomes of the image's shape.
+    """
+    input_width, input_height = size.width, size.height
     ratio = min(input_width / image_width, input_height / image_height)
     content_width = min(max(1, round(image_width * ratio)), input_width)
     content_height = min(max(1, round(image_height * ratio)), input_height)
+    if how == "stretch":
+        content_width, content_height = input_width, input_height
+    centred = how == "letterbox"
     # An odd pixel of padding goes to the right and to the bottom.
     return Letterbox(
         image_width=image_width,
@@ -62,26 +65,6 @@ def fit(*, image_width: int, image_height: int, input_width: int, input_height: 
         input_height=input_height,
         content_width=content_width,
         content_height=content_height,
-        left=(input_width - content_width) // 2,
-        top=(input_height - content_height) // 2,
+        left=(input_width - content_width) // 2 if centred else 0,
+        top=(input_height - content_height) // 2 if centred else 0,
     )
-
-
-class Canvas:
-    """A model's input tensor, [1, 3, height, width] of 0..1: one a lane, used again and again."""
-
-    def __init__(self, *, width: int, height: int, dtype: np.dtype[Any]) -> None:
-        self._grey = np.asarray(PADDING / 255.0, dtype=dtype)
-        self.tensor = np.full((1, 3, height, width), self._grey, dtype=dtype)
-        self._scale = np.asarray(1.0 / 255.0, dtype=dtype)
-        self._last: Letterbox | None = None
-
-    def place(self, content: NDArray[np.uint8], at: Letterbox) -> None:
-        """Put `content` ([content_height, content_width, 3], RGB) where `at` says."""
-        if at != self._last:
-            self.tensor.fill(self._grey)
-            self._last = at
-        inside = self.tensor[
-            0, :, at.top : at.top + at.content_height, at.left : at.left + at.content_width
-        ]
-        np.multiply(content.transpose(2, 0, 1), self._scale, out=inside, casting="same_kind")

@@ -16,6 +16,7 @@ from serving.openapi import call
 from serving.probes import Readiness
 from serving.requests import RequestMiddleware
 from telemetry.metrics import HttpMetrics, Metrics
+from telemetry.spans import Spans
 
 
 def application(
@@ -27,10 +28,12 @@ def application(
     exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
     guard: Guard | None = None,
     description: Callable[[], Mapping[str, Any]] | None = None,
+    spans: Spans | None = None,
 ) -> Starlette:
     """The service's routes, and around them: probes, request ids, access, logs, metrics, problems.
 
     `description` gives what GET /v1/openapi.json answers, see `serving.description`.
+    Each request's span goes to `spans`; whoever opened them closes them.
     Handlers in `exception_handlers` must be coroutine functions; they come before the shared ones.
     """
     return Starlette(
@@ -41,7 +44,12 @@ def application(
             *(call.routes(description) if description else ()),
         ],
         middleware=[
-            Middleware(RequestMiddleware, metrics=HttpMetrics(metrics), readiness=readiness),
+            Middleware(
+                RequestMiddleware,
+                metrics=HttpMetrics(metrics),
+                readiness=readiness,
+                spans=spans or Spans(),
+            ),
             *([Middleware(GuardMiddleware, guard=guard)] if guard else ()),
         ],
         exception_handlers={**problems.handlers(), **(exception_handlers or {})},

@@ -14,7 +14,8 @@ from serving.openapi.operation import Content, Operation, Operations, Reply, jso
 from serving.openapi.refusals import NO_STORE
 from sightline.messages import encode
 from sightline.messages.value import Answer
-from telemetry.metrics import CONTENT_TYPE, Metrics
+from telemetry.exposition import preferred
+from telemetry.metrics import Metrics
 
 PATHS = frozenset({"/health", "/ready", "/metrics"})
 
@@ -96,8 +97,9 @@ def routes(*, readiness: Readiness, metrics: Metrics) -> list[Route]:
         )
         return _json(report, 503 if reasons else 200)
 
-    async def metrics_(_request: Request) -> Response:
-        return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+    async def metrics_(request: Request) -> Response:
+        form = preferred(request.headers.get("accept"))
+        return Response(metrics.exposition(form), headers={"Content-Type": form.content_type})
 
     return [
         Route("/health", health, methods=["GET"]),
@@ -152,7 +154,8 @@ OPERATIONS: Operations = {
         summary="Metrics, as Prometheus scrapes them",
         replies=(
             Reply(
-                meaning="Prometheus' text format, version 0.0.4.",
+                meaning="In OpenMetrics 1.0 where the request prefers it, with exemplars; else in"
+                " Prometheus' text format, version 0.0.4.",
                 contents=(
                     Content(
                         media_type="text/plain",
@@ -160,6 +163,14 @@ OPERATIONS: Operations = {
                         examples={
                             "One metric": "# TYPE sightline_http_requests_in_flight gauge\n"
                             "sightline_http_requests_in_flight 1.0\n"
+                        },
+                    ),
+                    Content(
+                        media_type="application/openmetrics-text",
+                        schema={"type": "string"},
+                        examples={
+                            "One metric": "# TYPE sightline_http_requests_in_flight gauge\n"
+                            "sightline_http_requests_in_flight 1.0\n# EOF\n"
                         },
                     ),
                 ),

@@ -10,16 +10,17 @@ import msgspec
 from sightline.messages.schema import meanings
 
 
-def settings_page(kind: type[msgspec.Struct], *, prefix: str) -> str:
+def settings_page(kind: type[msgspec.Struct], *, prefix: str | None) -> str:
     """Markdown: a table of every setting, and one for each table of settings in it.
 
-    A setting's meaning is the string below it in the source.
+    A setting's meaning is the string below it in the source. `prefix` is that of the variables,
+    None where there are none.
     """
     definitions: dict[str, Any] = msgspec.json.schema(kind)["$defs"]
     parts = [_table(kind, definitions[kind.__name__], prefix=prefix)]
     for name, section, many in _sections(kind):
         parts.append(f"### `[[{name}]]`\n\n" if many else f"### `[{name}]`\n\n")
-        inner = None if many else f"{prefix}{name.upper()}__"
+        inner = None if many or prefix is None else f"{prefix}{name.upper()}__"
         parts.append(_table(section, definitions[section.__name__], prefix=inner))
         for below, part, _ in _sections(section):
             if part.__name__ in definitions and part.__module__ == section.__module__:
@@ -68,21 +69,31 @@ def _default(property_: dict[str, Any]) -> str:
 
 def _limits(property_: dict[str, Any]) -> str:
     kinds = [each for each in property_.get("anyOf", [property_]) if each.get("type") != "null"]
-    kind = kinds[0]
+    return " or ".join(_limits_of(kind, among=property_) for kind in kinds)
+
+
+def _limits_of(kind: dict[str, Any], *, among: dict[str, Any]) -> str:
     if "$ref" in kind:
         name = kind["$ref"].rsplit("/", 1)[-1].lower()
-        return "a table, see below" if kind is property_ else f"a {name}, as in the wire contract"
-    if kind.get("type") == "array" and "prefixItems" in kind:
-        return f"{len(kind['prefixItems'])} numbers"
+        return "a table, see below" if kind is among else f"a {name}, as in the wire contract"
     if kind.get("type") == "array":
-        listed = _choices(kind["items"])
-        if kind["items"].get("type") == "string":
-            return f"a list of {listed or 'texts'}"
-        return f"a list of {listed}" if listed else "tables, see below"
+        return _list_limits(kind)
     bounds = _choices(kind) or _bounds(kind)
     if not bounds and "pattern" in kind:
         bounds = f"`{kind['pattern']}`".replace("|", "\\|")
-    return bounds or {"boolean": "`true`, `false`", "string": "text"}.get(kind.get("type", ""), "")
+    plain = {"boolean": "`true`, `false`", "string": "text", "object": "a table"}
+    return bounds or plain.get(kind.get("type", ""), "")
+
+
+def _list_limits(kind: dict[str, Any]) -> str:
+    if "prefixItems" in kind:
+        return f"{len(kind['prefixItems'])} numbers"
+    if kind["items"].get("type") == "integer":
+        return f"a list of {kind.get('minItems', 'any number')} of them"
+    listed = _choices(kind["items"])
+    if kind["items"].get("type") == "string":
+        return f"a list of {listed or 'texts'}"
+    return f"a list of {listed}" if listed else "tables, see below"
 
 
 def _choices(kind: dict[str, Any]) -> str:

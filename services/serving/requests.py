@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving import identity, problems
 from serving.probes import PATHS, Readiness
 from telemetry import logs, traces
-from telemetry.metrics import HttpMetrics
+from telemetry.metrics import METHODS, HttpMetrics
+from telemetry.spans import Spans
+from telemetry.traces import Trace
 
 CLIENT_GONE = 499
 """The status, in logs and metrics only, of a request whose client left before its answer."""
@@ -30,8 +32,11 @@ log = logs.get("serving.requests")
 class RequestMiddleware:
     """Pure ASGI, so that bodies stream and cancellation passes through."""
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, readiness: Readiness) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: HttpMetrics, readiness: Readiness, spans: Spans
+    ) -> None:
         self._app = app
+        self._spans = spans
         self._metrics = metrics
         self._readiness = readiness
 
@@ -60,19 +65,57 @@ class RequestMiddleware:
                 raise  # half an answer is out: the server must cut the connection
             await problems.respond(problems.internal())(scope, receive, answer)
         finally:
-            self._end(scope, answer.status or CLIENT_GONE, time.perf_counter() - began)
+            self._end(scope, answer.status or CLIENT_GONE, trace, began, time.perf_counter())
 
-    def _end(self, scope: Scope, status: int, seconds: float) -> None:
+    def _end(self, scope: Scope, status: int, trace: Trace, began: float, ended: float) -> None:
         method = scope["method"]
         route = route_of(scope)
-        self._metrics.end(method=method, route=route, status=status, seconds=seconds)
-        write = log.debug if route in PATHS else log.info
+        probe = route in PATHS
+        seconds = ended - began
+        self._metrics.end(
+            method=method,
+            route=route,
+            status=status,
+            seconds=seconds,
+            # Nobody looks for the trace of a probe, and there is none.
+            trace=None if probe else trace,
+        )
+        if self._spans.kept and not probe:
+            self._span(scope, status, trace, began, ended)
+        write = log.debug if probe else log.info
         write(
             "request",
             method=method,
             route=route,
             status=status,
             duration_ms=round(seconds * 1000.0, 2),
+        )
+
+    def _span(self, scope: Scope, status: int, trace: Trace, began: float, ended: float) -> None:
+        """By OpenTelemetry's semantic conventions for HTTP servers."""
+        known = scope["method"] in METHODS
+        method = scope["method"] if known else "_OTHER"
+        route = route_of(scope)
+        matched = route != UNMATCHED
+        attributes: dict[str, str | int] = {
+            "http.request.method": method,
+            "http.response.status_code": status,
+            "url.scheme": scope.get("scheme", "http"),
+        }
+        if matched:
+            attributes["http.route"] = route
+        failed = status >= 500
+        if failed:
+            attributes["error.type"] = str(status)
+        name = method if known else "HTTP"
+        self._spans.record(
+            f"{name} {route}" if matched else name,
+            trace,
+            began=began,
+            ended=ended,
+            kind="server",
+            attributes=attributes,
+            error=f"status {status}" if failed else None,
         )
 
 

@@ -56,7 +56,7 @@ def configure(
     root.setLevel(max(chosen, logging.WARNING))
 
 
-def bind(**values: str) -> None:
+def bind(**values: str | float) -> None:
     """Put these values on every further line of this request."""
     structlog.contextvars.bind_contextvars(**values)
 

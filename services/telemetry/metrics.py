@@ -16,12 +16,12 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    generate_latest,
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from telemetry.exposition import TEXT, Format
+from telemetry.traces import Trace
 
 REQUEST_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -50,9 +50,9 @@ class Metrics:
     version: str
     colour: str
 
-    def exposition(self) -> bytes:
-        """All metrics in Prometheus' text format (CONTENT_TYPE)."""
-        return generate_latest(_Marked(self.registry, version=self.version, colour=self.colour))
+    def exposition(self, form: Format = TEXT) -> bytes:
+        """All metrics, as the format writes them."""
+        return form.write(_Marked(self.registry, version=self.version, colour=self.colour))
 
 
 def registry(*, service: str, version: str, colour: str) -> Metrics:
@@ -67,6 +67,11 @@ def registry(*, service: str, version: str, colour: str) -> Metrics:
         registry=inner,
     ).labels(service).set(1)
     return Metrics(registry=inner, service=service, version=version, colour=colour)
+
+
+def exemplar(trace: Trace | None) -> dict[str, str] | None:
+    """For `Histogram.observe`: the trace to look at, where it is one that others keep as well."""
+    return {"trace_id": trace.trace_id} if trace is not None and trace.sampled else None
 
 
 class HttpMetrics:
@@ -98,8 +103,10 @@ class HttpMetrics:
         """A request's head has arrived."""
         self._in_flight.inc()
 
-    def end(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """Its answer is out, or its client gone."""
+    def end(
+        self, *, method: str, route: str, status: int, seconds: float, trace: Trace | None = None
+    ) -> None:
+        """Its answer is out, or its client gone. `trace` is an example of such a request."""
         method = method if method in METHODS else "other"
         self._in_flight.dec()
         key = (method, route, status)
@@ -110,7 +117,7 @@ class HttpMetrics:
                 self._duration.labels(method, route),
             )
         children[0].inc()
-        children[1].observe(seconds)
+        children[1].observe(seconds, exemplar(trace))
 
 
 class _Marked(Collector):
@@ -126,7 +133,7 @@ class _Marked(Collector):
             marked.samples = [
                 sample._replace(labels={**sample.labels, **self._labels})
                 for sample in metric.samples
-                # When a series began is of no use to Prometheus in this format, and a third more.
+                # When a series began is of no use to Prometheus, and a third more.
                 if not sample.name.endswith("_created")
             ]
             yield marked

@@ -37,6 +37,11 @@ class Trace:
     flags: int = SAMPLED
 
     @property
+    def sampled(self) -> bool:
+        """Whether its spans are kept."""
+        return bool(self.flags & SAMPLED)
+
+    @property
     def header(self) -> str:
         """The value of `traceparent` to send on: this span is the receiver's parent."""
         # Level 1 knows the sampled flag only; the others must go out as zeros.

@@ -154,6 +154,42 @@ def test_a_public_address_without_access_is_refused_at_the_start(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_each_key_may_what_its_roles_say_of_the_detection_service_too(
+    tmp_path: Path, keys: Path
+) -> None:
+    model = blob_model(tmp_path / "blobs.onnx", width=64, height=64)
+    image = encoded(painted(64, 64, {"red": (8, 8, 20, 18)}))
+    raw = {"Content-Type": "application/octet-stream"}
+    with started(Detection(tmp_path, model, access__keys=keys)) as service:
+        asked = {
+            "/v1/models": None,
+            "/v2/models/blobs": None,
+            "/v1/models/blobs/reload": b"",
+            "/v1/detect": image,
+            "/v2/models/blobs/infer": b"{}",
+        }
+        answers = {
+            name: [
+                http(service.url + path, body=body, headers={**bearer(key), **raw}).status
+                for path, body in asked.items()
+            ]
+            for name, key in (("camera", CAMERA), ("viewer", VIEWER), ("operator", OPERATOR))
+        }
+        assert answers == {
+            "camera": [403, 403, 403, 200, 400],
+            "viewer": [200, 200, 403, 403, 403],
+            "operator": [200, 200, 200, 403, 403],
+        }
+        for path, body in asked.items():
+            answer = http(service.url + path, body=body)
+            assert answer.status == 401, path
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            told = answer.json["error" if path.startswith("/v2") else "detail"]
+            assert told == "an API key or a token is needed"
+        for path in ("/health", "/ready", "/metrics", "/v2/health/live", "/v2/health/ready"):
+            assert http(service.url + path).status == 200, path
+
+
 def test_a_frame_goes_all_the_way_with_two_keys(
     tmp_path: Path, keys: Path, gateway: Gateway
 ) -> None:

@@ -115,6 +115,13 @@ def test_threshold_and_model_are_the_requests_to_choose(service):
     assert [(each.class_name, each.confidence) for each in found.detections] == [("red", 0.125)]
 
 
+def test_timings_are_the_requests_to_leave_out(service):
+    assert looked_at(service.post(picture(), query="?timings=true")).timings_ms is not None
+    answer = service.post(picture(), query="?timings=false")
+    assert looked_at(answer).timings_ms is None
+    assert boxes(looked_at(answer)) == boxes(looked_at(service.post(picture())))
+
+
 def test_models_are_listed_with_what_they_are(service, tmp_path):
     models = decode(http(f"{service.url}/v1/models").body, ModelList).models
     assert [model.name for model in models] == ["blobs", "faint"]
@@ -247,6 +254,10 @@ def test_bad_forms_are_refused(service):
         ("?confidence=", "confidence"),
         ("?model=other", "model"),
         ("?threshold=0.5", "threshold"),
+        ("?tiles=63", "tiles"),
+        ("?tiles=8193", "tiles"),
+        ("?tiles=many", "tiles"),
+        ("?timings=yes", "timings"),
     ],
 )
 def test_bad_parameters_are_refused(service, query, field):

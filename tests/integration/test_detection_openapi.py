@@ -20,6 +20,7 @@ from running import Answer, http, report, started
 COMMITTED = Path(__file__).parents[2] / "docs/reference/openapi/detection.json"
 DESCRIPTION = Description(json.loads(COMMITTED.read_text(encoding="utf-8")))
 DETECT = DESCRIPTION.call("POST", "/v1/detect")
+BATCH = DESCRIPTION.call("POST", "/v1/detect/batch")
 KEYS = {role: new_key(role, (role,)) for role in ("detect", "read", "operate")}
 INCLUDED = {"detect": {"detect"}, "read": {"read"}, "operate": {"read", "operate"}}
 PICTURE = painted(960, 540, {"red": (100, 100, 300, 200)})
@@ -54,6 +55,14 @@ def service(
     )
     with started(process):
         yield process
+
+
+def test_every_route_is_asked_for_a_role_but_the_probes(service: Detection) -> None:
+    free = {call.path for call in DESCRIPTION.calls() if not call.described["security"]}
+    assert free == {
+        "/", "/health", "/ready", "/metrics", "/v1/openapi.json", "/v2/health/live",
+        "/v2/health/ready",
+    }  # fmt: skip
 
 
 def shown(role: str | None) -> dict[str, str]:
@@ -92,7 +101,8 @@ def test_it_is_what_is_committed_and_needs_no_key(service: Detection) -> None:
 def test_each_call_takes_the_role_that_it_says(service: Detection, call: Call) -> None:
     needed = next(iter(call.described["security"]), {"bearer": []})["bearer"]
     for role in (None, "detect", "read", "operate"):
-        answer = ask(service, call.method, call.path, **shown(role))
+        path = call.path.replace("{name}", "blobs").replace("{version}", "0")
+        answer = ask(service, call.method, path, **shown(role))
         if not needed:
             assert (answer.status == 401) == (role is None and call.path == "/v1/auth/token")
         elif role is None:
@@ -124,6 +134,9 @@ def test_each_kind_of_body_can_be_sent(service: Detection, media_type: str) -> N
         ("confidence=0", 200), ("confidence=1", 200), ("confidence=0.5&model=blobs", 200),
         ("confidence=-0.1", 422), ("confidence=1.1", 422), ("confidence=x", 422),
         ("model=other", 422), ("confidnce=1", 422),
+        ("tiles=auto", 200), ("tiles=off", 200), ("tiles=64", 422), ("tiles=8192", 200),
+        ("tiles=63", 422), ("tiles=8193", 422), ("tiles=x", 422),
+        ("timings=true", 200), ("timings=false", 200), ("timings=1", 422),
     ],
 )  # fmt: skip
 def test_each_parameter_has_the_limits_that_it_says(
@@ -131,6 +144,22 @@ def test_each_parameter_has_the_limits_that_it_says(
 ) -> None:
     answer = ask(service, "POST", f"/v1/detect?{query}", image(), **_jpeg())
     assert answer.status == status
+    body, content_type = form([("image", image())])
+    headers = {"Content-Type": content_type, **shown("detect")}
+    batch = ask(service, "POST", f"/v1/detect/batch?{query}", body, **headers)
+    if batch.status == 200:
+        (item,) = batch.json["results"]
+        assert item["status"] == status
+    else:
+        assert batch.status == status
+
+
+@pytest.mark.parametrize(("value", "status"), [("0.5", 200), ("60", 200), ("0", 422), ("x", 422)])
+def test_the_deadline_has_the_limits_that_it_says(
+    service: Detection, value: str, status: int
+) -> None:
+    headers = {**_jpeg(), "X-Request-Timeout": value}
+    assert ask(service, "POST", "/v1/detect", image(), **headers).status == status
 
 
 def _jpeg() -> dict[str, str]:
@@ -199,6 +228,60 @@ def test_what_the_gateway_does_is_described(
     finally:
         gateway.replies = [Reply()]
     assert (answer.status, answer.json["type"]) == (status, f"/problems/{type_}")
+
+
+def test_a_batch_of_all_kinds(service: Detection) -> None:
+    for example in BATCH.described["requestBody"]["content"]["multipart/form-data"][
+        "examples"
+    ].values():
+        frames = example["value"]["frames"]
+        frames[0] = {**report("f-1")["frame"], **frames[0]}
+        parts = [*(("image", image()) for _ in frames), ("frames", json.dumps(frames).encode())]
+        body, content_type = form(parts)
+        headers = {"Content-Type": content_type, **shown("detect")}
+        answer = ask(service, "POST", "/v1/detect/batch", body, **headers)
+        assert [each["status"] for each in answer.json["results"]] == [200] * len(frames)
+        assert [each["result"]["committed"] for each in answer.json["results"]] == [True, False]
+    body, content_type = form([("image", image()), ("image", b"none")])
+    headers = {"Content-Type": content_type, **shown("detect")}
+    answer = ask(service, "POST", "/v1/detect/batch", body, **headers)
+    assert [each["status"] for each in answer.json["results"]] == [200, 415]
+    answer = ask(service, "POST", "/v1/detect/batch", image(), **_jpeg())
+    assert (answer.status, answer.json["type"]) == (415, "/problems/unsupported-image-type")
+
+
+def test_models_are_loaded_anew(service: Detection, model: Path) -> None:
+    url = "/v1/models/blobs/reload"
+    assert ask(service, "POST", url, **shown("operate")).json["name"] == "blobs"
+    answer = ask(service, "POST", "/v1/models/other/reload", **shown("operate"))
+    assert (answer.status, answer.json["type"]) == (404, "/problems/model-not-found")
+    whole = model.read_bytes()
+    model.write_bytes(whole[:100])
+    try:
+        answer = ask(service, "POST", url, **shown("operate"))
+        assert (answer.status, answer.json["type"]) == (422, "/problems/model-refused")
+    finally:
+        model.write_bytes(whole)
+
+
+def test_below_v2_whatever_is_refused_is_said_as_the_protocol_does(service: Detection) -> None:
+    infer = "/v2/models/blobs/infer"
+    for path, headers, status in (
+        (infer, {}, 401),
+        (infer, shown("read"), 403),
+        (infer, shown("detect"), 400),
+        ("/v2/models/other/infer", shown("detect"), 404),
+    ):
+        answer = ask(service, "POST", path, b"{}", **headers)
+        assert (answer.status, list(answer.json)) == (status, ["error"])
+        assert answer.headers["x-request-id"]
+    # What is not described at all, either.
+    for method, path, status in (("GET", "/v2/nothing", 404), ("DELETE", "/v2", 405)):
+        answer = http(service.url + path, method=method, headers=shown("operate"))
+        assert (answer.status, list(answer.json)) == (status, ["error"])
+    assert answer.headers["allow"] == "GET, HEAD"
+    # And its neighbours are not its own.
+    assert http(f"{service.url}/v2x", headers=shown("operate")).json["status"] == 404
 
 
 def test_no_time_left(tmp_path: Path, model: Path) -> None:

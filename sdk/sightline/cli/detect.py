@@ -2,30 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
-from sightline.cli import exits
+from sightline.cli import exits, pictures
 from sightline.cli.failure import Failure, missing
 from sightline.cli.keys import key_of, key_option
-from sightline.messages import DetectResult, Frame, MessageError, Placement, convert, encode
+from sightline.messages import DetectResult, Frame, encode
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw
+    from sightline.cli.looking import Tally
+    from sightline.client import AsyncClient, Tiles
 
-_COLOURS = ("#ffb000", "#00c2ff", "#ff5c8a", "#7ee081", "#c792ea", "#ffffff")
+
+class _Tiles(click.ParamType["Tiles"]):
+    name = "auto|off|PIXELS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Tiles:
+        if value in ("auto", "off"):
+            return "auto" if value == "auto" else "off"
+        if not (value.isascii() and value.isdigit() and int(value)):
+            self.fail(f"{value!r} is neither auto nor off nor a number of pixels", param, ctx)
+        return int(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the command line asks for, beside where."""
+
+    images: tuple[Path, ...]
+    frames: dict[Path, Frame]
+    targets: dict[Path, Path]
+    parallel: int
+    as_json: bool
+    model: str | None
+    confidence: float | None
+    tiles: Tiles | None
+
+
+def _images(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[Path, ...]:
+    try:
+        return pictures.named(value)
+    except click.BadParameter as error:
+        raise click.BadParameter(error.message, ctx, param) from error
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...",
-                type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", callback=_images)
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True,
               help="Where the detection service listens.")  # fmt: skip
+@click.option("--model", help="The model to ask; else the service's default one.")
+@click.option("--confidence", type=click.FloatRange(0, 1),
+              help="Leave out what scores less; else as the service is set.")  # fmt: skip
+@click.option("--tiles", type=_Tiles(),
+              help="How a large image is cut up; else as the service is set.")  # fmt: skip
+@click.option("--parallel", type=click.IntRange(1, 256), default=4, show_default=True,
+              help="Images under way at once.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), default=30.0,
+              show_default=True, help="Seconds for each image, all attempts included.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document for all images.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="PATH",
               help="Save annotated pictures: a folder, or a file for one image.")  # fmt: skip
@@ -36,117 +78,75 @@ def detect(
     images: tuple[Path, ...],
     *,
     url: str,
-    as_json: bool,
+    timeout: float,
     save: Path | None,
     with_frames: bool,
     key_file: Path | None,
+    **asked: Any,
 ) -> None:
-    """Send each IMAGE to the detection service and show what it found."""
+    """Send each IMAGE to the detection service and show what it found.
+
+    IMAGE is a file, a folder (with all below it) or a pattern in quotes, such as 'day-*/**/*.jpg'.
+    """
     try:
-        from sightline.client import Client, ClientError  # noqa: PLC0415 - after --help
+        from sightline.cli.annotation import targets  # noqa: PLC0415 - after --help
+        from sightline.client import AsyncClient, ClientError  # noqa: PLC0415
     except ImportError as error:
         raise missing(error, "cli") from error
-    answers: dict[str, msgspec.Raw] = {}
-    frames = {path: _frame(path) if with_frames else None for path in images}
-    targets = {} if save is None else _targets(save, images)
-    failed = False
-    with Client(url, key=key_of(key_file)) as client:
-        for path in images:
-            data = path.read_bytes()
-            try:
-                result = client.detect(data, frame=frames[path])
-            except ClientError as error:
-                failed = True
-                click.echo(f"sightline: {path}: {error}", err=True)
-                continue
-            answers[str(path)] = msgspec.Raw(encode(result))
-            if not as_json:
-                _show(path, result)
-            if path in targets:
-                _annotate(path, result, targets[path])
-    if as_json:
-        click.echo(msgspec.json.encode(answers))
-    if failed:
+    wanted = Wanted(
+        images=images,
+        frames={path: pictures.frame_beside(path) for path in images} if with_frames else {},
+        targets={} if save is None else targets(save, images),
+        **asked,
+    )
+    try:
+        client = AsyncClient(
+            url, key=key_of(key_file), deadline=timeout, connections=wanted.parallel
+        )
+    except ClientError as error:
+        raise Failure(f"--url: {error}", code=exits.USAGE) from error
+    try:
+        tally = asyncio.run(_run(client, wanted))
+    except ClientError as error:
+        raise Failure(str(error)) from error
+    if tally.failed:
         raise click.exceptions.Exit(exits.FAILED)
 
 
-def _frame(image: Path) -> Frame:
-    """The frame beside an image: the JSON that `simulate` writes, or a frame alone."""
-    path = image.with_suffix(".json")
-    try:
-        content = msgspec.json.decode(path.read_bytes())
-        inner = isinstance(content, dict) and "frame" in content
-        return convert(content["frame"] if inner else content, Frame)
-    except OSError as error:
-        raise Failure(f"--frames: {path}: {error.strerror}", code=exits.USAGE) from error
-    except (msgspec.DecodeError, MessageError) as error:
-        raise Failure(f"--frames: {path}: {error}", code=exits.USAGE) from error
+async def _run(client: AsyncClient, wanted: Wanted) -> Tally:
+    from sightline.cli.annotation import annotate  # noqa: PLC0415 - after --help
+    from sightline.cli.looking import Looking, Tally  # noqa: PLC0415
+    from sightline.cli.screen import Screen, is_watched  # noqa: PLC0415
 
-
-def _show(path: Path, result: DetectResult) -> None:
-    table = Table(
-        title=f"{path} ({result.image.width}x{result.image.height})", title_justify="left"
-    )
-    for name in ("class", "confidence", "x1", "y1", "x2", "y2", "where"):
-        table.add_column(name, justify="left" if name in ("class", "where") else "right")
-    for each in result.detections:
-        box = each.box
-        table.add_row(
-            each.class_name,
-            f"{each.confidence:.2f}",
-            *(f"{value:.0f}" for value in (box.x1, box.y1, box.x2, box.y2)),
-            f"{each.event.position.latitude:.6f}, {each.event.position.longitude:.6f}"
-            if isinstance(each.event, Placement)
-            else "",
+    async def ask(path: Path, image: bytes) -> DetectResult:
+        return await client.detect(
+            image,
+            frame=wanted.frames.get(path),
+            model=wanted.model,
+            confidence=wanted.confidence,
+            tiles=wanted.tiles,
         )
-    Console().print(table)
 
+    def save(path: Path, result: DetectResult) -> None:
+        annotate(path, result, wanted.targets[path])
 
-def _targets(save: Path, images: tuple[Path, ...]) -> dict[Path, Path]:
-    """Where each annotated picture goes: a file for one image, else a folder."""
-    try:
-        from PIL import Image  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise missing(error, "detection") from error
-    if len(images) == 1 and save.suffix and not save.is_dir():
-        if save.suffix.lower() not in Image.registered_extensions():
-            raise Failure(
-                f"--save: {save} has an ending that no kind of picture has (.png, .jpg, ...)",
-                code=exits.USAGE,
-            )
-        return {images[0]: save}
-    save.mkdir(parents=True, exist_ok=True)
-    targets: dict[Path, Path] = {}
-    for path in images:
-        target, number = save / f"{path.stem}.detected.png", 1
-        # Pictures of one name, from several folders, must not replace each other.
-        while target in targets.values():
-            number += 1
-            target = save / f"{path.stem}-{number}.detected.png"
-        targets[path] = target
-    return targets
-
-
-def _annotate(path: Path, result: DetectResult, target: Path) -> None:
-    from PIL import Image, ImageDraw, ImageOps  # noqa: PLC0415 - an extra
-
-    with Image.open(path) as original:
-        picture = ImageOps.exif_transpose(original).convert("RGB")
-    pen = ImageDraw.Draw(picture)
-    labels = sorted({each.class_name for each in result.detections})
-    for each in result.detections:
-        colour = _COLOURS[labels.index(each.class_name) % len(_COLOURS)]
-        box = each.box
-        pen.rectangle((box.x1, box.y1, box.x2, box.y2), outline=colour, width=2)
-        _label(pen, (box.x1, box.y1), f"{each.class_name} {each.confidence:.2f}", colour)
-    try:
-        picture.save(target)
-    except OSError as error:
-        raise Failure(f"--save: {target}: {error.strerror or error}") from error
-    click.echo(f"saved {target}", err=True)
-
-
-def _label(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, colour: str) -> None:
-    left, top, right, bottom = pen.textbbox((corner[0], max(0.0, corner[1] - 12)), text)
-    pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=colour)
-    pen.text((left, max(0.0, corner[1] - 12)), text, fill="#000000")
+    looking = Looking(ask=ask, save=save if wanted.targets else None, parallel=wanted.parallel)
+    answers: dict[str, msgspec.Raw] = {}
+    tally, began = Tally(), time.monotonic()
+    async with client:
+        with Screen(len(wanted.images), bar=is_watched() and not wanted.as_json) as screen:
+            async for seen in looking.over(wanted.images):
+                tally = tally.with_(seen)
+                screen.advance(tally, seconds=time.monotonic() - began)
+                if seen.result is not None and wanted.as_json:
+                    answers[str(seen.path)] = msgspec.Raw(encode(seen.result))
+                elif seen.result is not None:
+                    screen.table(seen)
+                if seen.error is not None:
+                    screen.say(f"sightline: {seen.path}: {seen.error}")
+                elif wanted.targets:
+                    screen.say(f"saved {wanted.targets[seen.path]}")
+    if wanted.as_json:
+        click.echo(msgspec.json.encode(answers))
+    click.echo(tally.line(time.monotonic() - began), err=True)
+    return tally

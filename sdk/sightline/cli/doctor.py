@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import platform
 import shutil
 import socket
@@ -107,7 +106,7 @@ def _onnxruntime() -> Finding:
         name="ONNX Runtime",
         ok=True,
         required=True,
-        detail=f"{importlib.metadata.version('onnxruntime')} ({providers})",
+        detail=f"{onnxruntime.__version__} ({providers})",
     )
 
 

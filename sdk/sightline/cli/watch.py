@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from sightline.cli.failure import missing
+from sightline.cli import exits
+from sightline.cli.failure import Failure, missing
 from sightline.cli.keys import key_of, key_option
 from sightline.messages import Event, encode
 
@@ -29,18 +30,29 @@ def watch(
 ) -> None:
     """Show events as the gateway commits them, until Ctrl-C."""
     try:
-        from sightline.client import Client, ProblemError, UnreachableError  # noqa: PLC0415
+        from sightline.client import (  # noqa: PLC0415 - after --help
+            Client,
+            ClientError,
+            DeadlineError,
+            ProblemError,
+            UnreachableError,
+        )
     except ImportError as error:
         raise missing(error, "cli") from error
     shown, reachable = 0, True
-    with Client(url, key=key_of(key_file)) as client:
+    try:
+        # It asks again by itself, for as long as it takes, and says so at once.
+        client = Client(url, key=key_of(key_file), attempts=1)
+    except ClientError as error:
+        raise Failure(f"--url: {error}", code=exits.USAGE) from error
+    with client:
         while count is None or shown < count:
             try:
                 if since is None:
                     newest = client.events(limit=1).events
                     since = newest[0].sequence if newest else 0
                 events = client.events(since=since, limit=_PAGE).events
-            except (UnreachableError, ProblemError) as error:
+            except (UnreachableError, DeadlineError, ProblemError) as error:
                 if reachable:
                     click.echo(f"sightline: {error}; trying again", err=True)
                 reachable = False

@@ -17,9 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-
-from sightline import client
 from sightline.demo import pieces
 from sightline.demo.errors import DemoError, MissingPieceError
 from sightline.demo.listener import Arrivals, listen
@@ -27,7 +24,7 @@ from sightline.demo.model import demo_model
 from sightline.demo.plan import Plan
 from sightline.demo.report import GroundError, Latencies, Report, milliseconds, rounded
 from sightline.demo.stage import Stage, running
-from sightline.demo.stream import Show, Watch, post, send, settle
+from sightline.demo.stream import Services, Show, Watch, post, send, settle
 from sightline.demo.tally import Tally
 
 if TYPE_CHECKING:
@@ -93,30 +90,31 @@ async def _stream(
     tally = Tally(arrivals=arrivals)
     started_at, streaming_from = datetime.now(UTC), time.monotonic()
     listening = asyncio.create_task(listen(*stage.tak, arrivals, time.monotonic, up))
-    async with httpx.AsyncClient(trust_env=False, timeout=client.TIMEOUT_SECONDS) as http:
-        watch = Watch(stage, http, tally, show=show, began=streaming_from)
-        watching = asyncio.create_task(watch.run())
+    services = Services.of(stage)
+    watch = Watch(stage, services, tally, show=show, began=streaming_from)
+    watching = asyncio.create_task(watch.run())
+    try:
         try:
-            try:
-                async with asyncio.timeout(_UP_SECONDS):
-                    await up.wait()
-            except TimeoutError:
-                raise DemoError(
-                    f"the TAK server at {stage.tak[0]}:{stage.tak[1]} takes no connection"
-                ) from None
-            interrupted = await send(
-                plan,
-                simulator,
-                lambda shot: post(stage, http, shot, tally),
-                stop=stop,
-                watching=watching,
-            )
-            delivered, acknowledged = await settle(stage, http, tally)
-            await watch.look()
-        finally:
-            for task in (watching, listening):
-                task.cancel()
-            await asyncio.gather(watching, listening, return_exceptions=True)
+            async with asyncio.timeout(_UP_SECONDS):
+                await up.wait()
+        except TimeoutError:
+            raise DemoError(
+                f"the TAK server at {stage.tak[0]}:{stage.tak[1]} takes no connection"
+            ) from None
+        interrupted = await send(
+            plan,
+            simulator,
+            lambda shot: post(services, shot, tally),
+            stop=stop,
+            watching=watching,
+        )
+        delivered, acknowledged = await settle(stage, services, tally)
+        await watch.look()
+    finally:
+        for task in (watching, listening):
+            task.cancel()
+        await asyncio.gather(watching, listening, return_exceptions=True)
+        await services.close()
     now, first = time.monotonic(), min(arrivals.first.values(), default=None)
     report = Report(
         frames=tally.frames,

@@ -7,20 +7,19 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-import httpx
 from msgspec import structs
 
-from sightline import client
+from sightline.client import AsyncClient, ClientError
 from sightline.demo.plan import Plan
 from sightline.demo.scoring import score
 from sightline.demo.stage import Stage
 from sightline.demo.tally import Tally
 from sightline.demo.view import Snapshot, snapshot
-from sightline.messages import DetectResult, Event, EventList, SinkList, SinkState
+from sightline.messages import Event
 
 if TYPE_CHECKING:
     from sightline.simulator import SimulatedFrame, Simulator
@@ -28,8 +27,32 @@ if TYPE_CHECKING:
 _IN_FLIGHT = 4
 _LOOK_SECONDS = 0.5
 _SETTLE_SECONDS = 30.0
+_PAGE = 1_000
+_SHOWN = 8
 
 Show = Callable[[Snapshot], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Both services of a stage, as their clients see them."""
+
+    detection: AsyncClient
+    gateway: AsyncClient
+
+    @classmethod
+    def of(cls, stage: Stage) -> Self:
+        """Those that run on this stage."""
+        return cls(
+            detection=AsyncClient(stage.detection_url),
+            # It is looked at twice a second anyway, and whether it lives is asked in between.
+            gateway=AsyncClient(stage.gateway_url, attempts=1),
+        )
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self.detection.close()
+        await self.gateway.close()
 
 
 async def send(
@@ -50,10 +73,20 @@ async def send(
     # A TAK server may still hold the same seed's events of an earlier run.
     run = secrets.token_hex(3)
     index = 0
+    under_way: set[asyncio.Task[None]] = set()
+
+    def give_up(_watching: asyncio.Task[None]) -> None:
+        # Clients ask again for a while; what asks a child that is dead asks in vain.
+        for task in under_way:
+            task.cancel()
+
+    def ended(task: asyncio.Task[None]) -> None:
+        under_way.discard(task)
+        free.release()
+
+    watching.add_done_callback(give_up)
     async with asyncio.TaskGroup() as posts:
         while index < limit and loop.time() < deadline and not stop.is_set():
-            if watching.done():
-                break
             seconds = index / plan.rate_hz
             shot = await asyncio.to_thread(
                 simulator.frame, cameras[index % len(cameras)], seconds, index=index, start=start
@@ -63,7 +96,11 @@ async def send(
             )
             await _wait(stop, clock_start + seconds - loop.time())
             await free.acquire()
-            posts.create_task(post(shot)).add_done_callback(lambda _: free.release())
+            if watching.done():
+                break
+            task = posts.create_task(post(shot))
+            under_way.add(task)
+            task.add_done_callback(ended)
             index += 1
     if watching.done():
         watching.result()
@@ -77,16 +114,13 @@ async def _wait(stop: asyncio.Event, seconds: float) -> None:
                 await stop.wait()
 
 
-async def post(stage: Stage, http: httpx.AsyncClient, shot: SimulatedFrame, tally: Tally) -> None:
+async def post(services: Services, shot: SimulatedFrame, tally: Tally) -> None:
     """One frame in, its answer into the tally."""
     began = time.monotonic()
     try:
-        answer = await http.post(
-            f"{stage.detection_url}/v1/detect", files=client.parts(shot.jpeg, shot.frame)
-        )
-        result = client.read(answer, DetectResult)
-    except (httpx.HTTPError, client.ClientError) as error:
-        tally.failure(str(error) or type(error).__name__)
+        result = await services.detection.detect(shot.jpeg, frame=shot.frame)
+    except ClientError as error:
+        tally.failure(str(error))
         return
     ended = time.monotonic()
     if not result.committed:
@@ -95,12 +129,12 @@ async def post(stage: Stage, http: httpx.AsyncClient, shot: SimulatedFrame, tall
     tally.answer(result, score(result.detections, shot.truth), began=began, ended=ended)
 
 
-async def settle(stage: Stage, http: httpx.AsyncClient, tally: Tally) -> tuple[int, int]:
+async def settle(stage: Stage, services: Services, tally: Tally) -> tuple[int, int]:
     """Wait for what is under way; how many sightings were sent, and how many acknowledged."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _SETTLE_SECONDS
     while True:
-        sink = (await sinks_of(stage, http))[0]
+        sink = (await services.gateway.sinks()).sinks[0]
         if sink.lag_events == 0 and tally.received == tally.placed:
             break
         if loop.time() > deadline:
@@ -108,26 +142,17 @@ async def settle(stage: Stage, http: httpx.AsyncClient, tally: Tally) -> tuple[i
         for child in stage.children:
             child.check()
         await asyncio.sleep(0.1)
-    waiting = await events_after(stage, http, sink.cursor)
+    waiting = await events_after(services.gateway, sink.cursor)
     unsent = sum(event.sequence > sink.sent_cursor for event in waiting)
     return tally.placed - unsent, tally.placed - len(waiting)
 
 
-async def sinks_of(stage: Stage, http: httpx.AsyncClient) -> tuple[SinkState, ...]:
-    """What the gateway says of its sinks."""
-    answer = await http.get(f"{stage.gateway_url}/v1/sinks")
-    return client.read(answer, SinkList).sinks
-
-
-async def events_after(stage: Stage, http: httpx.AsyncClient, since: int) -> list[Event]:
+async def events_after(gateway: AsyncClient, since: int) -> list[Event]:
     """Every event after a sequence, oldest first."""
     events: list[Event] = []
     after: int | None = since
     while after is not None:
-        answer = await http.get(
-            f"{stage.gateway_url}/v1/events", params={"since": after, "limit": 1000}
-        )
-        page = client.read(answer, EventList)
+        page = await gateway.events(since=after, limit=_PAGE)
         events.extend(page.events)
         after = page.next
     return events
@@ -137,10 +162,10 @@ class Watch:
     """Looks at the children and the gateway twice a second and shows what it sees."""
 
     def __init__(
-        self, stage: Stage, http: httpx.AsyncClient, tally: Tally, *, show: Show, began: float
+        self, stage: Stage, services: Services, tally: Tally, *, show: Show, began: float
     ) -> None:
         self._stage = stage
-        self._http = http
+        self._services = services
         self._tally = tally
         self._show = show
         self._began = began
@@ -151,14 +176,14 @@ class Watch:
             await asyncio.sleep(_LOOK_SECONDS)
             for child in self._stage.children:
                 child.check()
-            with contextlib.suppress(httpx.HTTPError, client.ClientError):
+            with contextlib.suppress(ClientError):
                 await self.look()
 
     async def look(self) -> None:
         """Show the present state."""
-        sinks = await sinks_of(self._stage, self._http)
-        answer = await self._http.get(f"{self._stage.gateway_url}/v1/events", params={"limit": 8})
-        events = client.read(answer, EventList).events
+        gateway = self._services.gateway
+        sinks = (await gateway.sinks()).sinks
+        events = (await gateway.events(limit=_SHOWN)).events
         self._show(
             snapshot(
                 self._tally,

@@ -10,6 +10,8 @@ from sightline.messages.codec import MessageError, convert, decode, encode
 from sightline.messages.detection import Box, Detection, DetectionReport, Pixel
 from sightline.messages.frame import Frame
 from sightline.messages.inference import (
+    BatchItem,
+    BatchResult,
     DetectedObject,
     DetectResult,
     ImageSize,
@@ -54,6 +56,8 @@ __all__ = [
     "AuditEntry",
     "AuditSink",
     "AuditTrail",
+    "BatchItem",
+    "BatchResult",
     "Box",
     "DeadLetter",
     "DeadLetterList",

@@ -65,7 +65,8 @@ def _explained(error: msgspec.ValidationError, data: Any, kind: Any, at: str) ->
     match = _PATH.search(text)
     path = match["path"] if match else ""
     reason = text[: match.start()] if match else text
-    field = ".".join(part for part in (at, path.lstrip(".")) if part)
+    # Of a list, the path begins with which of them it is.
+    field = at + path if at and path.startswith("[") else ".".join(filter(None, (at, path[1:])))
     value = _value_at(data, path)
     limits = _limits_of(kind, path)
     limit: str | None = None

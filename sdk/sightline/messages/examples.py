@@ -14,6 +14,8 @@ from sightline.messages.audit import AuditEntry, AuditSink, AuditTrail
 from sightline.messages.detection import Box, Detection, DetectionReport, Pixel
 from sightline.messages.frame import Frame
 from sightline.messages.inference import (
+    BatchItem,
+    BatchResult,
     DetectedObject,
     DetectResult,
     ImageSize,
@@ -22,6 +24,7 @@ from sightline.messages.inference import (
     ModelReference,
     StageTimings,
 )
+from sightline.messages.problem import Problem
 from sightline.messages.receipt import (
     Event,
     EventList,
@@ -192,21 +195,38 @@ IMAGE_ONLY = DetectResult(
     committed=False,
     timings_ms=msgspec.structs.replace(_TIMINGS, gateway=None),
 )
+WITHOUT_TIMINGS = msgspec.structs.replace(IMAGE_ONLY, timings_ms=None)
 
-MODEL_LIST = ModelList(
-    models=(
-        ModelInfo(
-            name="demo",
-            version="1",
-            sha256="0" * 64,
-            labels=("car", "truck"),
-            input_width=960,
-            input_height=544,
-            layout="yolov8",
-            provider="CPUExecutionProvider",
+BATCH_RESULT = BatchResult(
+    results=(
+        BatchItem(index=0, status=200, result=IMAGE_ONLY),
+        BatchItem(
+            index=1,
+            status=422,
+            problem=Problem(
+                type="/problems/invalid-image",
+                title="Invalid image",
+                status=422,
+                detail="image: is neither JPEG, PNG, WebP nor TIFF",
+                field="image",
+            ),
         ),
     )
 )
+
+MODEL_INFO = ModelInfo(
+    name="demo",
+    version="1",
+    sha256="0" * 64,
+    labels=("car", "truck"),
+    input_width=960,
+    input_height=544,
+    layout="yolov8",
+    provider="CPUExecutionProvider",
+    confidence=0.25,
+    loaded_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
+)
+MODEL_LIST = ModelList(models=(MODEL_INFO,))
 
 SINK = SinkState(
     name="tak",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from sightline.messages.detection import Box
+from sightline.messages.problem import Problem
 from sightline.messages.receipt import Placement, Unplaced
 from sightline.messages.value import Answer
 
@@ -34,6 +37,9 @@ class ModelInfo(Answer, frozen=True, kw_only=True):
     input_height: int
     layout: str
     provider: str
+    confidence: float | None = None
+    """Detections that score less are left out, unless a request states its own threshold."""
+    loaded_at: datetime | None = None
 
 
 class ModelList(Answer, frozen=True, kw_only=True):
@@ -73,4 +79,22 @@ class DetectResult(Answer, frozen=True, kw_only=True):
     detections: tuple[DetectedObject, ...]
     committed: bool
     """Whether the gateway has the detections in durable storage."""
-    timings_ms: StageTimings
+    timings_ms: StageTimings | None = None
+    """Left out where the request says `timings=false`."""
+
+
+class BatchItem(Answer, frozen=True, kw_only=True):
+    """What became of one image of a batch: its result, or the problem that it met."""
+
+    index: int
+    """Its place in the request, from 0."""
+    status: int
+    """The status that POST /v1/detect would have answered with."""
+    result: DetectResult | None = None
+    problem: Problem | None = None
+
+
+class BatchResult(Answer, frozen=True, kw_only=True):
+    """The answer to POST /v1/detect/batch: an item for each image, in the request's order."""
+
+    results: tuple[BatchItem, ...]

@@ -14,7 +14,7 @@ import msgspec
 
 from sightline.messages.detection import DetectionReport
 from sightline.messages.frame import Frame
-from sightline.messages.inference import DetectResult, ModelList
+from sightline.messages.inference import BatchResult, DetectResult, ModelInfo, ModelList
 from sightline.messages.problem import Problem
 from sightline.messages.receipt import EventList, Receipt, Retraction
 from sightline.messages.sink import DeadLetterList, Retry, SinkList
@@ -24,7 +24,9 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "detection-report": DetectionReport,
     "receipt": Receipt,
     "detect-result": DetectResult,
+    "batch-result": BatchResult,
     "model-list": ModelList,
+    "model-info": ModelInfo,
     "event-list": EventList,
     "retraction": Retraction,
     "sink-list": SinkList,

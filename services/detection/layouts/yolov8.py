@@ -1,4 +1,7 @@
-"""YOLOv8, YOLO11 and their kin: [1, 4 + labels, n] of centre, size and a score per class."""
+"""YOLOv8, YOLO11, YOLO12 and their kin: [1, 4 + labels, n] of centre, size, a score per class.
+
+Source: the head of Ultralytics' Detect, exported without suppression.
+"""
 
 from __future__ import annotations
 
@@ -8,67 +11,81 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.layouts.layout import Candidates, Shape
+from detection.layouts import evidence, table
+from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
+from detection.layouts.proposals import NOTHING, corners, proposed
+from detection.layouts.table import Table
 
-_ROUNDING = 1e-3
-"""How far over the ends a sigmoid in float16 may land."""
+_DENSE = 100
+"""From so many boxes on, a head has one for every cell."""
 
 
-class YoloV8:
+class YoloV8(Table):
     """Boxes are centre x, y, width, height in input pixels; scores went through a sigmoid."""
 
     name = "yolov8"
+    preparation = Preparation()
+    suppressed = False
 
-    def mismatch(self, shapes: Sequence[Shape], *, labels: int) -> str | None:
-        """Why outputs of these shapes are not of this layout."""
-        rows = 4 + labels
-        expected = f"expected one output [1, {rows}, n] (4 + {labels} labels, layout {self.name})"
-        if len(shapes) != 1:
-            return f"{expected}, found {len(shapes)} outputs"
-        shape = shapes[0]
-        found = "[" + ", ".join(str(size) for size in shape) + "]"
-        if len(shape) != 3:
-            return f"{expected}, found {found}"
-        batch, second, third = shape
-        if _differs(batch, 1) or _differs(second, rows):
-            hint = ""
-            if third == rows:
-                hint = ", which is its transpose"
-            elif isinstance(third, int) and third == rows + 1:
-                hint = ", which looks like YOLOv5"
-            elif third == 6:
-                hint = ", which looks like a head with suppression built in"
-            return f"{expected}, found {found}{hint}"
+    def mismatch(self, signature: Signature, *, labels: int | None) -> str | None:
+        """Why a model that declares this is not of this layout."""
+        rows = "4 + labels" if labels is None else str(4 + labels)
+        counted = "" if labels is None else f"4 + {labels} labels, "
+        expected = f"expected one output [1, {rows}, n] ({counted}layout {self.name})"
+        wrong = table.alone(signature, layout=self.name, expected=expected)
+        shape = signature.outputs[0].shape if wrong is None else ()
+        if not shape:  # Without a single side the shape is not declared at all.
+            return wrong
+        second = shape[1] if len(shape) == 3 else 0
+        least, most = (5, None) if labels is None else (4 + labels, 4 + labels)
+        if isinstance(second, int) and (second < least or (most is not None and second > most)):
+            return f"{expected}, found [{', '.join(map(str, shape))}]"
         return None
 
-    def implausible(self, output: NDArray[Any]) -> str | None:
-        """Why this output cannot be meant: not finite, or scores that are none."""
-        if not np.isfinite(output).all():
-            return "its output for a warm-up frame is not finite"
-        scores = output[0, 4:]
-        low, high = float(scores.min(initial=0.0)), float(scores.max(initial=0.0))
-        if low < -_ROUNDING or high > 1.0 + _ROUNDING:
-            return (
-                f"expected scores in 0..1 (layout {self.name}), found {low:.3g}..{high:.3g}"
-                " for a warm-up frame: are they logits?"
-            )
-        return None
-
-    def candidates(self, output: NDArray[Any], *, confidence: float) -> Candidates:
-        """The boxes whose best class scores at least `confidence`."""
-        rows = output[0]
-        best = rows[4:].max(axis=0)
-        # Few of thousands pass, so that which class it was is asked of those only.
-        chosen = np.flatnonzero(best >= confidence)
-        picked = rows[:, chosen].astype(np.float32, copy=False)
-        centre, half = picked[:2], picked[2:4] * np.float32(0.5)
-        return Candidates(
-            boxes=np.concatenate([centre - half, centre + half]).T,
-            scores=np.clip(picked[4:].max(axis=0), 0.0, 1.0),
-            classes=picked[4:].argmax(axis=0),
+    def implausible(
+        self,
+        outputs: Sequence[NDArray[Any]],
+        *,
+        labels: int | None,  # noqa: ARG002 - the shape has told
+        size: InputSize,  # noqa: ARG002
+    ) -> str | None:
+        """Why these outputs of a warm-up frame cannot be what this layout means."""
+        output = outputs[0]
+        return (
+            evidence.not_finite(outputs)
+            or evidence.not_scores(output[:, 4:], layout=self.name)
+            # Such heads propose a box for every cell, all over the image.
+            or evidence.not_pixels(output[0, :4].T, layout=self.name, fewest=_DENSE)
         )
 
+    def candidates(
+        self,
+        outputs: Sequence[NDArray[Any]],
+        *,
+        confidence: float,
+        size: InputSize,  # noqa: ARG002 - boxes are in its pixels already
+    ) -> Candidates:
+        """The boxes whose best class scores at least `confidence`."""
+        rows = outputs[0][0]
+        # Few of thousands pass, so that all that is exact is done with those only.
+        passing = np.flatnonzero(_best(rows[4:]) >= confidence)
+        if not len(passing):
+            return NOTHING
+        picked = rows[:, passing].astype(np.float32, copy=False)
+        scores = picked[4:].max(axis=0)
+        sure = scores >= confidence
+        boxes, classes = picked[:4, sure].T, picked[4:, sure].argmax(axis=0)
+        return proposed(corners(boxes), scores[sure], classes)
 
-def _differs(size: int | str | None, expected: int) -> bool:
-    """Whether a declared size is stated, and is another."""
-    return isinstance(size, int) and size != expected
+
+def _best(scores: NDArray[Any]) -> NDArray[Any]:
+    """The highest of each column's scores, where it is no less than 0.
+
+    numpy compares float16 in software, number by number. Of those that are not negative the bits
+    count up as the numbers do, and integers are compared twelve times as fast.
+    """
+    if scores.dtype != np.float16:
+        highest: NDArray[Any] = scores.max(axis=0)
+        return highest
+    bits: NDArray[Any] = scores.view(np.int16).max(axis=0)
+    return bits.view(np.float16)

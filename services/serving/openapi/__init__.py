@@ -8,6 +8,7 @@ from serving.openapi.document import document
 from serving.openapi.operation import (
     Api,
     Content,
+    ErrorBody,
     Header,
     Operation,
     Operations,
@@ -21,6 +22,7 @@ from serving.openapi.operation import (
 __all__ = [
     "Api",
     "Content",
+    "ErrorBody",
     "Header",
     "Operation",
     "Operations",

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-
-import msgspec
 
 from access import ROLES, Role
 from access.roles import INCLUDES
-from serving.openapi.operation import Api, Content, Header, Operation, Parameter, Refusal, Reply
+from serving.openapi.answers import contents_of, header_of, responses_of
+from serving.openapi.operation import Api, Header, Operation, Parameter
 from serving.openapi.refusals import ACCESS, INTERNAL_ERROR, NOT_FOUND
 from serving.openapi.schemas import Schemas
-from serving.problems import HttpProblem
-from serving.problems import document as problem_document
-from sightline.messages import VERSION, Problem
-from sightline.messages.problem import MEDIA_TYPE
+from sightline.messages import VERSION
 
 RoleOf = Callable[[str, str], Role | None]
 """Method and route → the role that the call takes."""
 
-_INSTANCE = "0f3a9d2e6b7c4d1f8a5e3c2b1d0f9e8a"
 
 _ABOUT = """
 
@@ -81,7 +75,7 @@ def document(api: Api, role: RoleOf) -> dict[str, Any]:
                 "RequestId": _parameter(_REQUEST_ID, schemas),
                 "Traceparent": _parameter(_TRACEPARENT, schemas),
             },
-            "headers": {"RequestId": _header(_ECHO, schemas, always=True)},
+            "headers": {"RequestId": header_of(_ECHO, schemas, always=True)},
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -122,7 +116,7 @@ def _operation(
     if operation.body:
         described["requestBody"] = {
             "required": operation.body_required,
-            "content": _contents(operation.body, schemas),
+            "content": contents_of(operation.body, schemas),
         }
     refusals = (
         *operation.refusals,
@@ -130,7 +124,8 @@ def _operation(
         *(ACCESS if role is not None else ()),
         INTERNAL_ERROR,
     )
-    described["responses"] = dict(sorted(_responses(operation.replies, refusals, schemas).items()))
+    responses = responses_of(operation.replies, refusals, operation.error, schemas)
+    described["responses"] = dict(sorted(responses.items()))
     return described
 
 
@@ -146,117 +141,6 @@ def _security(role: Role | None, operation: Operation) -> list[dict[str, list[st
         return []
     roles: list[str] = [] if role is None else [role]
     return [{"bearer": roles}, {"apiKey": roles}]
-
-
-def _responses(
-    replies: Iterable[Reply], refusals: Sequence[Refusal], schemas: Schemas
-) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        str(reply.status): {
-            "description": reply.meaning,
-            "headers": _headers(reply.headers, schemas),
-            "content": _contents(reply.contents, schemas),
-        }
-        for reply in replies
-    }
-    for status in sorted({refusal.status for refusal in refusals}):
-        group = [refusal for refusal in refusals if refusal.status == status]
-        problem = _problem(status, group, schemas)
-        other = found.get(str(status))
-        if other is not None:
-            problem["description"] = f"{other['description']}\n\n{problem['description']}"
-            for name, header in other["headers"].items():
-                if name != "X-Request-Id":
-                    problem["headers"][name] = {**header, "required": False}
-            problem["content"].update(other["content"])
-        found[str(status)] = problem
-    return found
-
-
-def _problem(status: int, group: Sequence[Refusal], schemas: Schemas) -> dict[str, Any]:
-    """All refusals of one status. What may be the same type for several reasons is told once."""
-    types = list(dict.fromkeys(refusal.type for refusal in group))
-    lines = []
-    for type_ in types:
-        reasons = dict.fromkeys(refusal.meaning for refusal in group if refusal.type == type_)
-        lines.append(f"- `/problems/{type_}`: {' '.join(reasons)}")
-    headers = {header.name: header for refusal in group for header in refusal.headers}
-    always = {
-        name: all(name in {each.name for each in refusal.headers} for refusal in group)
-        for name in headers
-    }
-    return {
-        "description": "\n".join(lines),
-        "headers": {
-            "X-Request-Id": {"$ref": "#/components/headers/RequestId"},
-            **{
-                name: _header(header, schemas, always=always[name] and header.always)
-                for name, header in headers.items()
-            },
-        },
-        "content": {
-            MEDIA_TYPE: {
-                "schema": {
-                    "allOf": [schemas.of(Problem)],
-                    "properties": {
-                        "type": {"enum": [f"/problems/{type_}" for type_ in types]},
-                        "status": {"const": status},
-                    },
-                },
-                "examples": {
-                    type_: {"value": _example(next(each for each in group if each.type == type_))}
-                    for type_ in types
-                },
-            }
-        },
-    }
-
-
-def _example(refusal: Refusal) -> Any:
-    problem = problem_document(
-        HttpProblem(
-            status=refusal.status,
-            type=refusal.type,
-            detail=refusal.detail or refusal.meaning,
-            field=refusal.field,
-            limit=refusal.limit,
-        )
-    )
-    return msgspec.to_builtins(msgspec.structs.replace(problem, instance=_INSTANCE))
-
-
-def _contents(contents: Iterable[Content], schemas: Schemas) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for content in contents:
-        media = found[content.media_type] = {"schema": schemas.of(content.schema)}
-        if content.item is not None:
-            # OpenAPI 3.2 has itemSchema for this; 3.1 has no word for it.
-            media["x-item-schema"] = schemas.of(content.item)
-        if content.part_types:
-            media["encoding"] = {
-                part: {"contentType": kind} for part, kind in content.part_types.items()
-            }
-        if content.examples:
-            media["examples"] = {
-                _key(name): {"summary": name, "value": msgspec.to_builtins(value)}
-                for name, value in content.examples.items()
-            }
-    return found
-
-
-def _headers(headers: Iterable[Header], schemas: Schemas) -> dict[str, Any]:
-    return {
-        "X-Request-Id": {"$ref": "#/components/headers/RequestId"},
-        **{each.name: _header(each, schemas, always=each.always) for each in headers},
-    }
-
-
-def _header(header: Header, schemas: Schemas, *, always: bool) -> dict[str, Any]:
-    return {
-        "description": header.meaning,
-        "required": always,
-        "schema": schemas.of(header.schema),
-    }
 
 
 def _parameter(parameter: Parameter, schemas: Schemas) -> dict[str, Any]:
@@ -295,8 +179,3 @@ def _all_responses(paths: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str,
     for methods in paths.values():
         for operation in methods.values():
             yield operation["responses"]
-
-
-def _key(name: str) -> str:
-    """A component's key: letters, digits and `.-_` only."""
-    return "-".join(re.findall("[a-z0-9]+", name.lower()))

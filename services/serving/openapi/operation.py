@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -75,6 +75,16 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorBody:
+    """How a call writes what it refuses, where that is no problem document."""
+
+    schema: Schema
+    of: Callable[[str], Any]
+    """The body with this sentence in it."""
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
     """One call. What every call has in common is not said again: request ids, access, defects."""
 
@@ -88,6 +98,8 @@ class Operation:
     body: tuple[Content, ...] = ()
     body_required: bool = True
     refusals: tuple[Refusal, ...] = ()
+    error: ErrorBody | None = None
+    """Instead of a problem document, for whatever is refused."""
     shows_key: bool = False
     """Whether a key must be shown although no role is asked for."""
 

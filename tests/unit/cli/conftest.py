@@ -34,9 +34,14 @@ class Ended:
 
     @property
     def complaint(self) -> str:
-        """The one sentence on stderr."""
-        (sentence,) = self.err.strip().splitlines()
+        """The one sentence on stderr that says what is wrong."""
+        (sentence,) = self.complaints
         return sentence
+
+    @property
+    def complaints(self) -> list[str]:
+        """All of them."""
+        return [each for each in self.err.splitlines() if each.startswith("sightline: ")]
 
 
 def sightline(*arguments: str, absent: tuple[str, ...] = ()) -> Ended:

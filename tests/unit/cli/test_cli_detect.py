@@ -104,9 +104,12 @@ def test_one_image_that_fails_is_1_and_the_others_are_shown(
 
 def test_nobody_there_is_1_and_one_sentence(sightline: Command, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    ended = sightline("detect", str(picture(tmp_path / "a.jpg")), "--url", url)
+    for number in range(20):
+        picture(tmp_path / f"{number}.jpg")
+    ended = sightline("detect", str(tmp_path), "--url", url)
     assert ended.code == exits.FAILED
     assert url in ended.complaint
+    assert "Traceback" not in ended.err
 
 
 def frame_of(image: Image.Image, box: tuple[float, float, float, float]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from sightline.cli import exits
 from sightline.cli.main import cli
 
-COMMANDS = ("demo", "simulate", "detect", "watch", "doctor")
+COMMANDS = ("demo", "simulate", "detect", "watch", "models", "doctor")
 HEAVY = ("cv2", "numpy", "onnxruntime", "starlette", "uvicorn", "structlog", "PIL", "taky")
 """What only the extras of the services, the simulator and the demo bring."""
 
@@ -53,6 +53,10 @@ def test_the_version_is_the_distributions(sightline: Command) -> None:
         ("detect",),
         ("detect", "/no/such/picture.jpg"),
         ("watch", "--since", "-1"),
+        ("models",),
+        ("models", "check"),
+        ("models", "check", ".", "--labels", "/no/such/labels.txt"),
+        ("models", "manifest", "/no/such/folder"),
     ],
     ids=" ".join,
 )
@@ -73,6 +77,9 @@ def test_a_wrong_command_line_is_2_and_no_traceback(
         (("demo", "--frames", "1", "--headless"), "taky", "demo"),
         (("demo", "--frames", "1", "--headless"), "onnxruntime", "demo"),
         (("watch", "--count", "1"), "httpx", "cli"),
+        (("models", "check", "."), "onnxruntime", "detection"),
+        (("models", "check", "."), "numpy", "detection"),
+        (("models", "manifest", "."), "structlog", "detection"),
     ],
 )
 def test_a_missing_package_is_4_and_what_to_type(
@@ -97,11 +104,18 @@ def test_every_command_is_documented() -> None:
     assert [name for name in COMMANDS if f"## `sightline {name}" not in page] == []
 
 
+def commands(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from commands(command)
+
+
 def test_every_option_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs/reference/cli.md").read_text(encoding="utf-8")
     options = [
         option
-        for command in cli.commands.values()
+        for command in commands(cli)
         for parameter in command.params
         if isinstance(parameter, click.Option)
         for option in parameter.opts

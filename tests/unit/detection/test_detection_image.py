@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detection import image
+from detection import image, jpeg
 from detection.errors import ImageError, ImageSizeError, ImageTypeError
 from fakes.images import encoded, oriented, painted
 
@@ -37,9 +37,9 @@ def decoded(data: bytes, size: tuple[int, int] | None = None) -> np.ndarray:
     picture = image.read(data, max_megapixels=64)
     width, height = size or (picture.width, picture.height)
     upright = image.decode(picture, width=width, height=height)
-    assert upright.mode == "RGB"
-    assert upright.size == (width, height)
-    return np.asarray(upright)
+    assert upright.dtype == np.uint8
+    assert upright.shape == (height, width, 3)
+    return upright
 
 
 def png(width: int, height: int, *chunks: tuple[bytes, bytes], depth: int = 8) -> bytes:
@@ -171,17 +171,37 @@ def test_turning_and_scaling_together_keep_things_where_they_are():
         assert found == pytest.approx((10, 5, 30, 15), abs=1), orientation
 
 
-def test_a_much_larger_jpeg_is_decoded_at_a_fraction_of_its_size():
-    data = encoded(painted(1600, 1200, {"red": (160, 160, 320, 320)}), "JPEG")
-    picture = image.read(data, max_megapixels=64)
-    image.decode(picture, width=200, height=150)
+@pytest.mark.parametrize(
+    ("wanted", "divisor"),
+    [
+        ((200, 150), 8),
+        ((201, 150), 4),
+        ((400, 300), 4),
+        ((300, 225), 4),
+        ((401, 301), 2),
+        ((800, 600), 2),
+        ((801, 600), 1),
+        ((3200, 2400), 1),
+    ],
+)
+def test_a_much_larger_jpeg_is_decoded_at_a_fraction_of_its_size(wanted, divisor):
     # Never smaller than what was asked for: that would cost sharpness.
-    assert picture.file.size == (200, 150)
-    picture = image.read(data, max_megapixels=64)
-    image.decode(picture, width=300, height=225)
-    assert picture.file.size == (400, 300)
-    # What it says of itself is still the whole image.
-    assert (picture.width, picture.height) == (1600, 1200)
+    assert jpeg.divisor((1600, 1200), wanted) == divisor
+    data = encoded(painted(1600, 1200, {"red": (160, 160, 320, 320)}), "JPEG")
+    pixels = jpeg.decode(data, size=(1600, 1200), divisor=divisor)
+    assert pixels is not None
+    assert pixels.shape == (1200 // divisor, 1600 // divisor, 3)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (641, 483), (99, 1000), (37, 23)])
+@pytest.mark.parametrize("wanted", [(32, 24), (80, 60), (160, 121), (400, 300)])
+def test_pillow_gives_about_the_same_where_the_quick_decoder_refuses(monkeypatch, size, wanted):
+    shapes = painted(*size, {"red": (4, 4, 20, 18)}).resize((size[0], size[1]))
+    data = encoded(shapes, "JPEG", quality=95)
+    quick = decoded(data, wanted).astype(int)
+    monkeypatch.setattr(jpeg, "decode", lambda *_, **__: None)
+    slow = decoded(data, wanted)
+    assert np.abs(quick - slow).mean() < 1.5
 
 
 @settings(deadline=None, max_examples=60)
@@ -288,7 +308,7 @@ def attempt(data: bytes) -> bool:
         upright = image.decode(picture, width=size[0], height=size[1])
     except ImageError:
         return False
-    assert (upright.mode, upright.size) == ("RGB", size)
+    assert upright.shape == (size[1], size[0], 3)
     return True
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
-from detection.errors import DeadlineError, ImageError, QueueFullError
-from detection.lanes import Lanes
-from detection.pipeline import Scratch
+from detection import lanes as lanes_module
+from detection.errors import DeadlineError, ImageError, QueueFullError, StuckError
+from detection.lanes import Lanes, Turn
+from detection.scratch import Scratch
 
 PATIENCE = 30.0
 
@@ -35,17 +38,21 @@ class Work:
 class Bench:
     """Lanes with work in them."""
 
-    def __init__(self, *, count: int = 1, queue_limit: int = 2) -> None:
-        self.lanes = Lanes(count=count, queue_limit=queue_limit)
+    def __init__(self, *, count: int = 1, queue_limit: int = 2, **options: Any) -> None:
+        self.lanes = Lanes(count=count, queue_limit=queue_limit, **options)
         self.works: list[Work] = []
 
-    def submit(self, *, seconds: float = PATIENCE) -> tuple[Work, asyncio.Task[tuple[str, float]]]:
+    def submit(
+        self, *, seconds: float = PATIENCE, client: str = "", cost: float = 0.1
+    ) -> tuple[Work, asyncio.Task[Turn[str]]]:
         work = Work()
         self.works.append(work)
-        deadline = asyncio.get_running_loop().time() + seconds
-        return work, asyncio.create_task(self.lanes.run(work, deadline=deadline))
+        running = self.lanes.run(
+            work, deadline=time.monotonic() + seconds, client=client, seconds=cost, model="some"
+        )
+        return work, asyncio.create_task(running)
 
-    async def fill(self) -> list[tuple[Work, asyncio.Task[tuple[str, float]]]]:
+    async def fill(self) -> list[tuple[Work, asyncio.Task[Turn[str]]]]:
         """Every lane at work, every place in the queue taken."""
         taken = [self.submit() for _ in range(self.lanes.count + self.lanes.queue_limit)]
         for work, _ in taken[: self.lanes.count]:
@@ -55,7 +62,7 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(**options: int) -> AsyncIterator[Bench]:
+async def bench(**options: Any) -> AsyncIterator[Bench]:
     made = Bench(**options)
     try:
         async with asyncio.timeout(PATIENCE):
@@ -80,13 +87,12 @@ async def test_work_is_done_in_a_thread_and_its_wait_is_told():
         assert made.lanes.busy == 1
         assert not second.began.is_set()
         first.end.set()
-        name, waited = await one
-        assert name != threading.current_thread().name
-        assert waited >= 0.0
+        turn = await one
+        assert turn.result != threading.current_thread().name
+        assert turn.waited_seconds >= 0.0
         await second.has_begun()
         second.end.set()
-        _, longer = await two
-        assert longer > 0.0
+        assert (await two).waited_seconds > 0.0
         assert (made.lanes.busy, made.lanes.waiting) == (0, 0)
 
 
@@ -98,11 +104,11 @@ async def test_lanes_work_at_the_same_time_each_with_its_own_scratch():
         return scratch
 
     async with bench(count=3) as made:
-        loop = asyncio.get_running_loop()
 
         async def together() -> list[int]:
-            runs = [made.lanes.run(meet, deadline=loop.time() + PATIENCE) for _ in range(3)]
-            return [id(scratch) for scratch, _ in await asyncio.gather(*runs)]
+            end = time.monotonic() + PATIENCE
+            runs = [made.lanes.run(meet, deadline=end) for _ in range(3)]
+            return [id(turn.result) for turn in await asyncio.gather(*runs)]
 
         first = await together()
         assert len(set(first)) == 3
@@ -124,22 +130,188 @@ async def test_beyond_the_last_place_it_is_refused_at_once_with_a_time_to_come_b
         assert len(await asyncio.gather(*(task for _, task in taken))) == 5
 
 
-@pytest.mark.parametrize("queue_limit", [0, 1, 3])
-async def test_readiness_says_exactly_whether_another_would_be_taken(queue_limit):
-    async with bench(count=1, queue_limit=queue_limit) as made:
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("queue_limit", [1, 4])
+async def test_not_ready_is_who_was_full_for_a_while_until_half_of_it_is_free(queue_limit):
+    clock = Clock()
+    async with bench(count=1, queue_limit=queue_limit, clock=clock) as made:
+
+        def submit() -> tuple[Work, asyncio.Task[Turn[str]]]:
+            work = Work()
+            made.works.append(work)
+            run = made.lanes.run(work, deadline=clock.now + PATIENCE, seconds=0.01)
+            return work, asyncio.create_task(run)
+
+        taken = [submit() for _ in range(1 + queue_limit)]
+        await until(lambda: made.lanes.waiting == queue_limit)
+        await taken[0][0].has_begun()
+        # A burst is what the queue is for.
         assert made.lanes.refusal() is None
-        taken = await made.fill()
+        clock.now += lanes_module.PERSISTENTLY_SECONDS
         assert str(queue_limit) in (made.lanes.refusal() or "")
-        _, refused = made.submit()
-        with pytest.raises(QueueFullError):
-            await refused
-        for work, task in taken:
+        while 2 * made.lanes.waiting > queue_limit:
+            assert made.lanes.refusal() is not None
+            work, task = taken.pop(0)
             work.end.set()
             await task
+            await taken[0][0].has_begun()
         assert made.lanes.refusal() is None
-        work, task = made.submit()
-        work.end.set()
+
+
+async def test_not_ready_is_who_refuses_again_and_again_however_short_the_line():
+    clock = Clock()
+    async with bench(count=1, queue_limit=1, clock=clock) as made:
+        for _ in range(4):
+            taken = []
+            for _ in range(2):
+                work = Work()
+                made.works.append(work)
+                run = made.lanes.run(work, deadline=clock.now + PATIENCE)
+                taken.append((work, asyncio.create_task(run)))
+            await until(lambda: made.lanes.waiting == 1)
+            await taken[0][0].has_begun()
+            with pytest.raises(QueueFullError):
+                made.lanes.check("", seconds=0.0, deadline=clock.now + PATIENCE)
+            for work, task in taken:
+                work.end.set()
+                await task
+            clock.now += 0.5
+        # Nobody waits now, and a moment ago somebody was sent away.
+        assert "1 places" in (made.lanes.refusal() or "")
+        clock.now += lanes_module.PERSISTENTLY_SECONDS
+        assert made.lanes.refusal() is None
+
+
+async def test_a_flood_keeps_out_itself_and_nobody_else():
+    async with bench(count=1, queue_limit=4) as made:
+        first, one = made.submit(client="flood")
+        await first.has_begun()
+        flood = [made.submit(client="flood") for _ in range(4)]
+        await until(lambda: made.lanes.waiting == 4)
+        _, refused = made.submit(client="flood")
+        with pytest.raises(QueueFullError, match="its share"):
+            await refused
+        # Somebody else finds a place: the flood's newest goes for it.
+        guest, guests = made.submit(client="guest")
+        with pytest.raises(QueueFullError):
+            await flood[3][1]
+        # And is looked at after one of the flood's, although three were there before.
+        first.end.set()
+        await one
+        flood[0][0].end.set()
+        await flood[0][1]
+        await guest.has_begun()
+        assert not any(work.began.is_set() for work, _ in flood[1:])
+        guest.end.set()
+        await guests
+
+
+async def test_whose_turn_would_not_come_in_time_is_told_at_once():
+    async with bench(count=1, queue_limit=8) as made:
+        first, one = made.submit(cost=0.5)
+        await first.has_begun()
+        made.submit(cost=5.0)
+        await until(lambda: made.lanes.waiting == 1)
+        _, late = made.submit(seconds=4.0)
+        with pytest.raises(DeadlineError) as caught:
+            await asyncio.wait_for(late, 1.0)
+        assert caught.value.retry_seconds == pytest.approx(5.0, abs=0.1)
+        first.end.set()
+        await one
+
+
+async def test_a_lane_that_is_stuck_is_replaced_and_told_to_stop():
+    clock = Clock()
+    stuck: list[str] = []
+    async with bench(
+        count=1, queue_limit=2, clock=clock, stuck_seconds=10.0, stuck=stuck.append
+    ) as made:
+        scratches: list[Scratch] = []
+        released = threading.Event()
+
+        def hang(scratch: Scratch) -> None:
+            scratches.append(scratch)
+            assert released.wait(PATIENCE)
+
+        lanes = made.lanes
+        one = asyncio.create_task(lanes.run(hang, deadline=clock.now + 100.0, model="night"))
+        await until(lambda: bool(scratches))
+        two = asyncio.create_task(lanes.run(lambda _: "seen", deadline=clock.now + 100.0))
+        await until(lambda: lanes.waiting == 1)
+        clock.now += 9.0
+        lanes.replace_stuck()
+        assert (lanes.replaced, stuck) == (0, [])
+        clock.now += 1.0
+        lanes.replace_stuck()
+        with pytest.raises(StuckError, match="10 seconds"):
+            await one
+        # Whoever waited is looked at by the lane that took its place.
+        assert (await two).result == "seen"
+        assert (lanes.replaced, stuck) == (1, ["night"])
+        assert scratches[0].stopped
+        with pytest.raises(StuckError):
+            scratches[0].begin()
+        released.set()
+
+
+@pytest.mark.parametrize("leaving", ["goes away", "has waited long enough"])
+async def test_work_of_many_steps_ends_when_its_client(leaving):
+    steps: list[int] = []
+    ended: list[DeadlineError] = []
+
+    def many(scratch: Scratch) -> None:
+        try:
+            for step in range(round(PATIENCE / 0.01)):
+                scratch.begin()
+                steps.append(step)
+                time.sleep(0.01)
+        except DeadlineError as error:
+            ended.append(error)
+            raise
+
+    async with bench(count=1) as made:
+        soon = leaving == "has waited long enough"
+        work = made.lanes.run(many, deadline=time.monotonic() + (0.1 if soon else PATIENCE))
+        task = asyncio.create_task(work)
+        await until(lambda: len(steps) > 2)
+        if not soon:
+            task.cancel()
+        with pytest.raises(DeadlineError if soon else asyncio.CancelledError):
+            await task
+        await until(lambda: bool(ended))
+        # The lane is free for the next, whose steps are not ended.
+        turn = await made.lanes.run(
+            lambda scratch: scratch.begin() and "seen", deadline=time.monotonic() + PATIENCE
+        )
+        assert turn.result == "seen"
+        assert len(steps) < PATIENCE / 0.01
+
+
+async def test_who_is_alone_knows_it():
+    seen: list[bool] = []
+    async with bench(count=2) as made:
+
+        def look(scratch: Scratch) -> None:
+            seen.append(scratch.alone())
+
+        end = time.monotonic() + PATIENCE
+        await made.lanes.run(look, deadline=end)
+        other, task = made.submit()
+        await other.has_begun()
+        await made.lanes.run(look, deadline=end)
+        other.end.set()
         await task
+        await made.lanes.run(look, deadline=end)
+    assert seen == [True, False, True]
 
 
 async def test_whose_turn_does_not_come_in_time_is_told_and_never_begun():
@@ -180,10 +352,11 @@ async def test_work_that_is_given_up_while_it_runs_holds_its_lane_until_it_ends(
             await one
         # The thread cannot be stopped; to count it as free would let the queue grow unseen.
         assert made.lanes.busy == 1
-        assert made.lanes.refusal() is not None
+        _, refused = made.submit()
+        with pytest.raises(QueueFullError):
+            await refused
         first.end.set()
         await until(lambda: made.lanes.busy == 0)
-        assert made.lanes.refusal() is None
 
 
 async def test_a_request_that_goes_away_gives_its_place_back_at_once():
@@ -218,10 +391,9 @@ async def test_an_image_that_fails_costs_only_itself():
         raise ImageError("is a picture of nothing")
 
     async with bench(count=1, queue_limit=0) as made:
-        loop = asyncio.get_running_loop()
         for _ in range(3):
             with pytest.raises(ImageError, match="picture of nothing"):
-                await made.lanes.run(fail, deadline=loop.time() + PATIENCE)
+                await made.lanes.run(fail, deadline=time.monotonic() + PATIENCE)
         assert (made.lanes.busy, made.lanes.waiting) == (0, 0)
 
 
@@ -244,4 +416,4 @@ async def test_closing_lets_what_has_begun_end():
         await asyncio.sleep(0)
         first.end.set()
         await closing
-        assert (await one)[0]
+        assert (await one).result

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detection import letterbox
-from detection.letterbox import Canvas, Letterbox
+from detection.layouts.layout import Fit, InputSize
+from detection.letterbox import Letterbox
 
-GREY = 114
 SIDES = st.integers(1, 8192)
 
 
-def fit(image: tuple[int, int], model: tuple[int, int]) -> Letterbox:
+FITS = st.sampled_from(["letterbox", "top_left", "stretch"])
+
+
+def fit(image: tuple[int, int], model: tuple[int, int], how: Fit = "letterbox") -> Letterbox:
     return letterbox.fit(
-        image_width=image[0], image_height=image[1], input_width=model[0], input_height=model[1]
+        image_width=image[0],
+        image_height=image[1],
+        size=InputSize(width=model[0], height=model[1]),
+        how=how,
     )
 
 
@@ -54,8 +60,28 @@ def test_any_image_fits_into_any_input(width, height, model_width, model_height)
 
 
 @given(SIDES, SIDES, SIDES, SIDES)
-def test_the_images_corners_are_the_contents_corners(width, height, model_width, model_height):
-    box = fit((width, height), (model_width, model_height))
+def test_in_the_corner_it_is_the_same_copy_without_anything_above_or_before_it(
+    width, height, model_width, model_height
+):
+    centred = fit((width, height), (model_width, model_height))
+    corner = fit((width, height), (model_width, model_height), "top_left")
+    assert (corner.left, corner.top) == (0, 0)
+    assert (corner.content_width, corner.content_height) == (
+        centred.content_width,
+        centred.content_height,
+    )
+
+
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_stretched_it_fills_the_input(width, height, model_width, model_height):
+    box = fit((width, height), (model_width, model_height), "stretch")
+    assert (box.left, box.top) == (0, 0)
+    assert (box.content_width, box.content_height) == (model_width, model_height)
+
+
+@given(SIDES, SIDES, SIDES, SIDES, FITS)
+def test_the_images_corners_are_the_contents_corners(width, height, model_width, model_height, how):
+    box = fit((width, height), (model_width, model_height), how)
     whole = np.array([[0, 0, width, height]], dtype=np.float32)
     right, bottom = box.left + box.content_width, box.top + box.content_height
     inside = np.array([[box.left, box.top, right, bottom]], dtype=np.float32)
@@ -63,9 +89,9 @@ def test_the_images_corners_are_the_contents_corners(width, height, model_width,
     np.testing.assert_allclose(box.to_input(whole), inside, rtol=1e-5, atol=1e-3)
 
 
-@given(SIDES, SIDES, st.integers(32, 2048), st.integers(32, 2048), st.data())
-def test_a_box_comes_back_from_the_input_where_it_was(width, height, wide, high, data):
-    box = fit((width, height), (wide, high))
+@given(SIDES, SIDES, st.integers(32, 2048), st.integers(32, 2048), FITS, st.data())
+def test_a_box_comes_back_from_the_input_where_it_was(width, height, wide, high, how, data):
+    box = fit((width, height), (wide, high), how)
     fractions = data.draw(st.lists(st.tuples(*[st.floats(0, 1, width=32)] * 4), max_size=5))
     boxes = np.array(fractions, dtype=np.float32).reshape(-1, 4)
     boxes = boxes * np.array([width, height] * 2, dtype=np.float32)
@@ -74,41 +100,3 @@ def test_a_box_comes_back_from_the_input_where_it_was(width, height, wide, high,
     per_pixel = max(width / box.content_width, height / box.content_height)
     tolerance = 4 * np.finfo(np.float32).eps * max(wide, high) * per_pixel + 1e-3
     np.testing.assert_allclose(back, boxes, rtol=1e-5, atol=tolerance)
-
-
-def content(box: Letterbox, seed: int) -> np.ndarray:
-    size = (box.content_height, box.content_width, 3)
-    return np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
-
-
-def test_an_input_is_planes_of_red_green_and_blue_from_nought_to_one():
-    box = fit((4, 2), (8, 8))
-    pixels = content(box, 0)
-    canvas = Canvas(width=8, height=8, dtype=np.dtype(np.float32))
-    canvas.place(pixels, box)
-    assert canvas.tensor.shape == (1, 3, 8, 8)
-    for row in range(8):
-        for column in range(8):
-            within = 2 <= row < 6
-            expected = pixels[row - 2, column] if within else np.full(3, GREY)
-            assert canvas.tensor[0, :, row, column] == pytest.approx(expected / 255, abs=1e-6)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=6),
-    st.sampled_from(["float32", "float16"]),
-)
-def test_an_input_that_is_used_again_keeps_no_trace_of_the_image_before(sizes, name):
-    dtype = np.dtype(name)
-    used = Canvas(width=32, height=24, dtype=dtype)
-    for seed, size in enumerate(sizes):
-        box = fit(size, (32, 24))
-        fresh = Canvas(width=32, height=24, dtype=dtype)
-        used.place(content(box, seed), box)
-        fresh.place(content(box, seed), box)
-        assert used.tensor.dtype == dtype
-        np.testing.assert_array_equal(used.tensor, fresh.tensor)
-        # And what is fresh is right: the grey around the content is as long as it should be.
-        around = fresh.tensor == np.asarray(GREY / 255, dtype=dtype)
-        assert around.sum() >= 3 * (32 * 24 - box.content_width * box.content_height)

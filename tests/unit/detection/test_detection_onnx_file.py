@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from detection import onnx_file
 from detection.errors import ModelError
+from detection.models import onnx_file
 from fakes.models import blob_model
 
 
@@ -176,6 +176,13 @@ def swap(data: bytes, old: bytes, new: bytes) -> bytes:
     missing = len(old) - len(new) - 2
     assert 0 <= missing < 128
     return data.replace(old, new + field(12, b"x" * missing))
+
+
+@pytest.mark.parametrize("field_name", ["external_data", "data_location"])
+def test_either_sign_of_another_file_is_enough(field_name):
+    tensor = elsewhere()
+    tensor.ClearField(field_name)
+    assert "external data" in refused(model(initializer=[tensor]).SerializeToString())
 
 
 def test_a_key_that_readers_cut_short_hides_nothing():

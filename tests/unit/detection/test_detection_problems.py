@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from detection import errors, problems
+from detection import errors
 from detection.errors import DetectionError
+from detection.web import problems
 from sightline.messages import Problem
 
 
@@ -37,8 +38,8 @@ def made(kind: type[DetectionError]) -> DetectionError:
     return kind("what happened")
 
 
-# Bases of others, and what is met only before there are requests.
-NEVER_MET = {DetectionError, errors.FieldError, errors.LaneError, errors.ModelError}
+# Bases of others.
+NEVER_MET = {DetectionError, errors.FieldError, errors.LaneError}
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -52,8 +53,18 @@ def test_every_error_has_an_answer_that_says_what_happened(kind):
         assert answer.status == 500
         return
     # Whose fault it is must be plain: clients send again what was not theirs.
-    senders = errors.FieldError | errors.GatewayRefusal | errors.FrameDiffersError
-    assert answer.status in (range(400, 500) if isinstance(error, senders) else range(502, 505))
+    senders = (
+        errors.FieldError
+        | errors.ModelError
+        | errors.ModelNotFoundError
+        | errors.GatewayRefusal
+        | errors.FrameDiffersError
+    )
+    if isinstance(error, errors.InferenceError):
+        # Neither: the model fails on this image, and would fail again.
+        assert answer.status == 500
+    else:
+        assert answer.status in (range(400, 500) if isinstance(error, senders) else range(502, 505))
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -84,6 +95,13 @@ def test_who_should_come_back_is_told_when(kind):
         (errors.FrameError, 422, "invalid-message"),
         (errors.FormError, 400, "invalid-form"),
         (errors.ParameterError, 422, "invalid-parameter"),
+        (errors.ModelError, 422, "model-refused"),
+        (errors.InferenceError, 500, "inference-failed"),
+        (errors.StuckError, 503, "inference-stuck"),
+        (errors.TensorEncodingError, 415, "unsupported-encoding"),
+        (errors.TensorSizeError, 413, "tensors-too-large"),
+        (errors.TensorError, 400, "invalid-tensor"),
+        (errors.ModelNotFoundError, 404, "model-not-found"),
         (errors.QueueFullError, 503, "queue-full"),
         (errors.DeadlineError, 503, "deadline-exceeded"),
         (errors.GatewayUnavailableError, 503, "gateway-unavailable"),

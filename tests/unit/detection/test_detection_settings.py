@@ -65,7 +65,6 @@ def test_a_variable_comes_before_the_file(tmp_path):
         ("DEADLINE_SECONDS", "0", "0..3600"),
         ("DRAIN_SECONDS", "-1", "0..3600"),
         ("PORT", "65536", "0..65535"),
-        ("LAYOUT", "yolov5", "yolov8"),
         ("LOG_LEVEL", "loud", "debug, error, info, warning"),
     ],
 )

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detecting import form
-from detection import submission
-from detection.errors import FrameError, ImageTypeError, ParameterError
+from detection.errors import FormError, FrameError, ImageTypeError, ParameterError
+from detection.web import submission
 from running import SENSOR, report
 from sightline.messages import Box, Detection, Frame, MessageError, convert
 
@@ -90,8 +90,8 @@ def test_a_frame_in_which_nothing_was_seen_is_refused_as_well_when_it_does_not_f
         reported((), width=WIDTH, height=WIDTH)
 
 
-def read(body=IMAGE, content_type: str | None = "image/jpeg", **query: str):
-    return submission.read(body, content_type=content_type, query=query)
+def read(body=IMAGE, content_type: str | None = "image/jpeg"):
+    return submission.read(body, content_type=content_type)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def read(body=IMAGE, content_type: str | None = "image/jpeg", **query: str):
 def test_a_body_is_an_image_whatever_image_it_is_called(content_type):
     asked = read(content_type=content_type)
     assert asked.image == IMAGE
-    assert (asked.frame, asked.confidence, asked.model) == (None, None, None)
+    assert asked.frame is None
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "image/gif", "", "application/json"])
@@ -132,18 +132,79 @@ def test_a_wrong_frame_is_named_from_the_forms_part_on():
 
 @pytest.mark.parametrize("text", ["0", "1", "0.25", "1e-3"])
 def test_a_request_may_choose_its_threshold_and_model(text):
-    asked = read(confidence=text, model="night")
+    asked = submission.parameters({"confidence": text, "model": "night"})
     assert (asked.confidence, asked.model) == (float(text), "night")
 
 
 @pytest.mark.parametrize("text", ["", "high", "-0.1", "1.01", "nan", "inf", "0,5"])
 def test_a_threshold_that_is_none_is_refused(text):
     with pytest.raises(ParameterError) as caught:
-        read(confidence=text)
+        submission.parameters({"confidence": text})
     assert (caught.value.field, caught.value.limit) == ("confidence", "0..1")
 
 
 def test_an_unknown_parameter_is_most_likely_misspelt():
     with pytest.raises(ParameterError, match="known: confidence, model") as caught:
-        read(treshold="0.5")  # codespell:ignore treshold
+        submission.parameters({"treshold": "0.5"})  # codespell:ignore treshold
     assert caught.value.field == "treshold"  # codespell:ignore treshold
+
+
+@pytest.mark.parametrize(
+    ("text", "side"), [("auto", "auto"), ("off", "off"), ("640", 640), ("64", 64), ("8192", 8192)]
+)
+def test_a_request_may_have_its_image_cut_into_tiles(text, side):
+    assert submission.parameters({"tiles": text}).tiles == side
+
+
+@pytest.mark.parametrize("text", ["", "on", "63", "8193", "-640", "6e2", "6 40", "٦٤٠", "9" * 400])
+def test_tiles_that_are_none_are_refused(text):
+    with pytest.raises(ParameterError) as caught:
+        submission.parameters({"tiles": text})
+    assert (caught.value.field, caught.value.limit) == ("tiles", "64..8192")
+
+
+def test_timings_may_be_left_out():
+    assert submission.parameters({}).timings
+    assert submission.parameters({"timings": "true"}).timings
+    assert not submission.parameters({"timings": "false"}).timings
+    with pytest.raises(ParameterError, match="neither true nor false"):
+        submission.parameters({"timings": "yes"})
+
+
+def batch(*images: bytes, frames: object = None, most: int = 3):
+    body = b"".join(
+        b'--xyz\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + image + b"\r\n"
+        for image in images
+    )
+    if frames is not None:
+        text = json.dumps(frames).encode()
+        body += b'--xyz\r\nContent-Disposition: form-data; name="frames"\r\n\r\n' + text + b"\r\n"
+    return submission.read_batch(
+        body + b"--xyz--", content_type="multipart/form-data; boundary=xyz", most=most
+    )
+
+
+def test_a_batch_is_its_images_in_order_each_with_its_frame():
+    read_ = batch(b"one", b"two", b"three", frames=[None, FRAME, None])
+    assert [each.image for each in read_] == [b"one", b"two", b"three"]
+    assert [each.frame for each in read_] == [None, frame(), None]
+    assert [each.frame for each in batch(b"one", b"two")] == [None, None]
+
+
+def test_a_batch_of_too_many_or_with_too_few_frames_is_refused():
+    with pytest.raises(FormError, match="4 times, at most 3") as caught:
+        batch(b"1", b"2", b"3", b"4")
+    assert (caught.value.field, caught.value.limit) == ("image", "3 images")
+    with pytest.raises(FormError, match="1 entries where there are 2 images") as caught:
+        batch(b"1", b"2", frames=[None])
+    assert caught.value.field == "frames"
+    with pytest.raises(MessageError) as wrong:
+        batch(b"1", frames=[{"camera_id": "c"}])
+    assert wrong.value.field.startswith("frames[0]")
+    with pytest.raises(FormError, match="missing"):
+        batch()
+
+
+def test_a_batch_is_a_form():
+    with pytest.raises(ImageTypeError, match="multipart/form-data"):
+        submission.read_batch(IMAGE, content_type="image/jpeg", most=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.suppression import MAX_CANDIDATES, suppress
@@ -18,32 +18,56 @@ CANDIDATES = st.lists(
 THRESHOLDS = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
 
 
-def run(boxes, scores, classes, *, iou=0.5, limit=300):
+# From within a block of what is compared at once, to several.
+CROWDS = st.builds(
+    lambda seed, count: [
+        ((int(x), int(y), int(w), int(h)), float(score), int(kind))
+        for x, y, w, h, score, kind in zip(
+            *np.random.default_rng(seed).integers(0, 60, (2, count)),
+            *np.random.default_rng(seed + 1).integers(0, 20, (2, count)),
+            np.random.default_rng(seed + 2).integers(0, 40, count) / 40,
+            np.random.default_rng(seed + 3).integers(0, 3, count),
+            strict=True,
+        )
+    ],
+    seed=st.integers(0, 2**32),
+    count=st.integers(50, 200),
+)
+MEASURES = st.sampled_from(["iou", "ios"])
+
+
+def run(boxes, scores, classes, *, iou=0.5, limit=300, groups=None, **options):
+    if groups is not None:
+        options["groups"] = np.array(groups, dtype=np.intp)
     kept = suppress(
         np.array(boxes, dtype=np.float32).reshape(-1, 4),
         np.array(scores, dtype=np.float32),
         np.array(classes, dtype=np.intp),
         iou=iou,
         limit=limit,
+        **options,
     )
     return kept.tolist()
 
 
 def overlap(one, other):
-    """Intersection and union in whole square pixels."""
+    """Intersection, union and the smaller of two, in whole square pixels."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     shared = max(0, width) * max(0, height)
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return shared, sum(areas) - shared
+    return shared, sum(areas) - shared, min(areas)
 
 
-def reference(boxes, scores, classes, *, iou):
+def reference(boxes, scores, classes, *, iou, agnostic=False, measure="iou", groups=None):
     kept = []
     for index in sorted(range(len(boxes)), key=lambda index: (-scores[index], index)):
         for surer in kept:
-            shared, union = overlap(boxes[index], boxes[surer])
-            if classes[index] == classes[surer] and union > 0 and shared / union > iou:
+            shared, union, smaller = overlap(boxes[index], boxes[surer])
+            whole = union if measure == "iou" else smaller
+            alike = agnostic or classes[index] == classes[surer]
+            apart = groups is None or groups[index] != groups[surer]
+            if alike and apart and whole > 0 and shared / whole > iou:
                 break
         else:
             kept.append(index)
@@ -55,13 +79,19 @@ def columns(candidates):
     return boxes, [score for _, score, _ in candidates], [kind for _, _, kind in candidates]
 
 
-@given(CANDIDATES, THRESHOLDS)
-def test_it_keeps_what_the_plain_way_keeps(candidates, iou):
+@settings(deadline=None)
+@given(CANDIDATES | CROWDS, THRESHOLDS, st.booleans(), MEASURES, st.none() | st.integers(0, 99))
+def test_it_keeps_what_the_plain_way_keeps(candidates, iou, agnostic, measure, seed):
     boxes, scores, classes = columns(candidates)
-    assert run(boxes, scores, classes, iou=iou) == reference(boxes, scores, classes, iou=iou)
+    groups = None
+    if seed is not None:
+        groups = np.random.default_rng(seed).integers(0, 3, len(boxes)).tolist()
+    how = {"iou": iou, "agnostic": agnostic, "measure": measure, "groups": groups}
+    assert run(boxes, scores, classes, **how) == reference(boxes, scores, classes, **how)
 
 
-@given(CANDIDATES, THRESHOLDS, st.integers(1, 10))
+@settings(deadline=None)
+@given(CANDIDATES | CROWDS, THRESHOLDS, st.integers(1, 100))
 def test_a_limit_keeps_the_surest_of_those(candidates, iou, limit):
     boxes, scores, classes = columns(candidates)
     everything = run(boxes, scores, classes, iou=iou)
@@ -107,8 +137,39 @@ def test_boxes_without_area_neither_cover_nor_go(iou):
         assert run(boxes, [0.5] * 4, [0] * 4, iou=iou) == [0, 1, 2, 3]
 
 
+def test_other_classes_cover_each_other_where_classes_do_not_matter():
+    boxes = [(0, 0, 10, 10), (0, 0, 10, 10)]
+    assert run(boxes, [0.25, 0.75], [0, 1], agnostic=True) == [1]
+
+
+def test_half_of_an_object_is_covered_by_the_whole_in_the_smaller_of_the_two():
+    # A tile's seam cut it: a quarter of the union, all of the smaller.
+    boxes = [(0, 0, 40, 10), (0, 0, 10, 10)]
+    assert run(boxes, [0.75, 0.5], [0, 0], iou=0.5) == [0, 1]
+    assert run(boxes, [0.75, 0.5], [0, 0], iou=0.5, measure="ios") == [0]
+    # Whichever is the surer; the boxes stay as they are.
+    assert run(boxes, [0.5, 0.75], [0, 0], iou=0.5, measure="ios") == [1]
+
+
+def test_boxes_of_one_group_do_not_cover_each_other():
+    boxes = [(0, 0, 10, 10), (0, 0, 10, 10), (0, 0, 10, 10)]
+    assert run(boxes, [0.75, 0.5, 0.25], [0, 0, 0], groups=[4, 4, 7]) == [0, 1]
+
+
+@pytest.mark.parametrize("measure", ["iou", "ios"])
+def test_of_a_crowd_that_is_one_the_surest_stays(measure):
+    count = 500
+    scores = np.random.default_rng(0).permutation(count) / count
+    kept = run([(3, 3, 9, 9)] * count, scores, np.zeros(count), measure=measure)
+    assert kept == [int(scores.argmax())]
+
+
 def test_nothing_gives_nothing():
     assert run([], [], []) == []
+
+
+def test_a_limit_of_none_gives_none():
+    assert run([(0, 0, 1, 1)], [0.5], [0], limit=0) == []
 
 
 def test_work_is_bounded_and_what_is_looked_at_are_the_surest():

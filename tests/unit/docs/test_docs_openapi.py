@@ -17,9 +17,10 @@ import cop_gateway.app
 import cop_gateway.settings
 import detection.app
 import detection.settings
+import detection.stock
 from conforming import Description
 from cop_gateway.outbox.sqlite import SqliteOutbox
-from detection.problems import ANSWERS
+from detection.web.problems import ANSWERS
 from fakes.models import blob_model
 from serving.guard import role_of
 from serving.probes import Readiness
@@ -49,7 +50,8 @@ def described(name: str) -> Description:
 def app(name: str, tmp_path: Path) -> Iterator[Starlette]:
     if name == "detection":
         model = blob_model(tmp_path / "blobs.onnx", width=64, height=64)
-        yield detection.app.build(detection.settings.Settings(models=str(model), lanes=1)).app
+        settings = detection.settings.Settings(models=str(model), lanes=1)
+        yield detection.app.build(settings, detection.stock.load(settings)).app
         return
     store = SqliteOutbox(tmp_path / "gateway.db")
     yield cop_gateway.app.build(
@@ -155,7 +157,10 @@ def _raised(folder: Path) -> Iterator[tuple[int, str]]:
         ("receipt.placed-and-unplaced", example.RECEIPT),
         ("detect-result.committed", example.DETECT_RESULT),
         ("detect-result.image-only", example.IMAGE_ONLY),
+        ("detect-result.without-timings", example.WITHOUT_TIMINGS),
+        ("batch-result.one-bad-image", example.BATCH_RESULT),
         ("model-list.one", example.MODEL_LIST),
+        ("model-info.reloaded", example.MODEL_INFO),
         ("event-list.page", example.EVENT_LIST),
         ("retraction.by-an-operator", example.RETRACTION),
         ("sink-list.one", example.SINK_LIST),

@@ -9,6 +9,11 @@ from types import ModuleType
 
 import pytest
 
+from detection.layouts import LAYOUTS
+from detection.models import form, onnx_file
+from detection.models.manifest import Entry, Pixels
+from detection.settings import Settings
+
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "docs/reference"
 
@@ -28,10 +33,39 @@ def test_the_committed_settings_page_is_the_generated_one(write: ModuleType) -> 
     assert committed == write.settings(), "run `make reference` and commit"
 
 
+def test_the_committed_page_about_models_has_the_fields_and_layouts_that_there_are(
+    write: ModuleType,
+) -> None:
+    committed = (REFERENCE / "models.md").read_text(encoding="utf-8")
+    assert committed == write.models(), "run `make reference` and commit"
+    fields = {line.split("`")[1] for line in committed.splitlines() if line.startswith("| `")}
+    assert {*Entry.__struct_fields__, *Pixels.__struct_fields__, *LAYOUTS} <= fields
+
+
+def test_the_page_about_models_has_the_limits_that_there_are() -> None:
+    page = (REFERENCE / "models.md").read_text(encoding="utf-8")
+    for limit in (
+        f"operator set {onnx_file.MIN_OPSET}",
+        f"{onnx_file.MAX_TENSORS} inputs",
+        f"{onnx_file.MAX_RANK} axes",
+        f"{onnx_file.MAX_TENSOR_MEBIBYTES} MiB",
+        f"{form.MAX_SIDE} pixels",
+        f"{form.MAX_BATCH} images",
+        f"{Settings(models='.').max_model_megabytes:.0f} MB",
+    ):
+        assert limit in page
+
+
 def test_every_setting_says_what_it_means(write: ModuleType) -> None:
     rows = [line for line in write.settings().splitlines() if line.startswith("| `")]
     assert len(rows) > 40
     assert [row for row in rows if row.rstrip("| ").count("|") < 3 or row.endswith("|  |")] == []
+
+
+def test_a_setting_that_takes_words_or_a_number_says_both(write: ModuleType) -> None:
+    (row, *_) = [line for line in write.settings().splitlines() if line.startswith("| `tiles` ")]
+    for limit in ("64", "8192", "`auto`", "`off`"):
+        assert limit in row
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from serving.application import application
 from serving.probes import Readiness
@@ -86,6 +87,23 @@ async def test_metrics_are_in_prometheus_text_and_carry_the_colour(client):
     (info,) = [x for x in answer.text.splitlines() if x.startswith("sightline_build_info{")]
     for name, value in IDENTITY.items():
         assert f'{name}="{value}"' in info
+
+
+async def test_metrics_are_in_openmetrics_where_that_is_preferred(client):
+    await client.get("/health")
+    answer = await client.get(
+        "/metrics",
+        headers={"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"},
+    )
+    assert answer.headers["content-type"] == (
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    )
+    (info,) = next(
+        family.samples
+        for family in text_string_to_metric_families(answer.text)
+        if family.name == "sightline_build_info"
+    )
+    assert info.labels == IDENTITY
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])

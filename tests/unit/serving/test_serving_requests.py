@@ -13,11 +13,14 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from structlog.testing import LogCapture
 
+from fakes.collector import attributes, collecting
 from serving import identity
 from serving.application import application
 from serving.probes import Readiness
 from telemetry import logs, traces
 from telemetry import metrics as telemetry_metrics
+from telemetry.exposition import OPENMETRICS
+from telemetry.spans import Spans
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -25,9 +28,10 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 class Service:
     """An application with a call for everything that can happen."""
 
-    def __init__(self) -> None:
+    def __init__(self, collector: str | None = None) -> None:
         self.readiness = Readiness()
         self.metrics = telemetry_metrics.registry(service="tested", version="1", colour="none")
+        self.spans = Spans.open(collector, metrics=self.metrics, environ={})
         self.app = application(
             routes=[
                 Route("/items/{item}", self.item, methods=["GET", "POST"]),
@@ -39,6 +43,7 @@ class Service:
             ],
             metrics=self.metrics,
             readiness=self.readiness,
+            spans=self.spans,
         )
 
     async def item(self, request: Request) -> Response:
@@ -226,6 +231,50 @@ async def test_a_request_that_is_cancelled_is_counted_as_one_that_left(service):
         await asking
     assert service.in_flight == 0
     assert service.count(method="GET", route="/slow", status="499") == 1
+
+
+async def test_each_request_is_a_span_below_its_callers_and_probes_are_none():
+    with collecting() as collector:
+        service = Service(collector.url)
+        caller = traces.parse(TRACE)
+        assert caller is not None
+        sent_on = traces.parse((await service.get("/items/a", traceparent=TRACE)).text.split()[1])
+        assert sent_on is not None
+        for path in ("/fails", "/try/x.php", "/health", "/ready", "/metrics"):
+            await service.get(path)
+        await service.get("/items/a", method="BREW")
+        service.spans.close()
+    names = ["GET /items/{item}", "GET /fails", "GET", "HTTP /items/{item}"]
+    assert [span.name for span in collector.spans] == names
+    item, failed, unmatched, invented = collector.spans
+    assert item.trace_id == bytes.fromhex(caller.trace_id)
+    assert item.parent_span_id == bytes.fromhex(caller.span_id)
+    assert item.span_id == bytes.fromhex(sent_on.span_id)
+    assert item.kind == item.SPAN_KIND_SERVER
+    assert item.end_time_unix_nano >= item.start_time_unix_nano
+    assert attributes(item) == {
+        "http.request.method": "GET",
+        "http.route": "/items/{item}",
+        "http.response.status_code": 200,
+        "url.scheme": "http",
+    }
+    assert failed.status.code == failed.status.STATUS_CODE_ERROR
+    assert attributes(failed)["error.type"] == "500"
+    assert "http.route" not in attributes(unmatched)
+    assert attributes(unmatched)["http.response.status_code"] == 404
+    # A refusal is the caller's mistake, and no error of this service.
+    assert unmatched.status.code == unmatched.status.STATUS_CODE_UNSET
+    assert attributes(invented)["http.request.method"] == "_OTHER"
+
+
+async def test_a_requests_duration_leads_to_its_trace_and_a_probes_to_none(service):
+    await service.get("/items/a", traceparent=TRACE)
+    for path in ("/health", "/ready", "/metrics"):
+        await service.get(path)
+    told = service.metrics.exposition(OPENMETRICS).decode().splitlines()
+    (line,) = [line for line in told if " # {" in line]
+    assert 'route="/items/{item}"' in line
+    assert '# {trace_id="0af7651916cd43dd8448eb211c80319c"}' in line
 
 
 async def test_while_draining_connections_are_asked_to_close(service):

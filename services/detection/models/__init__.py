@@ -1,0 +1,1 @@
+"""Model files: checked, chosen for, loaded, warmed and kept."""

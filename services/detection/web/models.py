@@ -1,0 +1,44 @@
+"""The calls about models: which there are, and a new version of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from detection.models.store import Store
+from sightline.messages import ModelList, encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """Over the models that are served."""
+
+    store: Store
+    mended: Callable[[str], None]
+    """Told of each model that was loaded anew."""
+
+    def routes(self) -> list[Route]:
+        """Where each call is found."""
+        return [
+            Route("/v1/models", self.list, methods=["GET"]),
+            Route("/v1/models/{name}/reload", self.reload, methods=["POST"]),
+        ]
+
+    async def list(self, _request: Request) -> Response:
+        """Tell every loaded model, the default one first."""
+        return _json(ModelList(models=tuple(model.info for model in self.store.models.values())))
+
+    async def reload(self, request: Request) -> Response:
+        """Load a model's file anew; the answer comes once the new one serves, or was refused."""
+        name = request.path_params["name"]
+        model = await self.store.reload(name)
+        self.mended(name)
+        return _json(model.info)
+
+
+def _json(body: object) -> Response:
+    return Response(encode(body), media_type="application/json")
