@@ -19,7 +19,7 @@ from fakes.images import encoded, painted
 from fakes.models import blob_model
 from running import started
 
-REQUESTS = int(os.environ.get("SIGHTLINE_SOAK_REQUESTS", "6000"))
+REQUESTS = int(os.environ.get("SIGHTLINE_SOAK_REQUESTS", "3000"))
 CLIENTS = 4
 GROWTH_MB = 12.0
 """What may come from caches and from where free memory lies; a leak of a single small image for

@@ -75,7 +75,9 @@ def test_what_was_painted_is_found_at_its_place_in_any_image(blobs, size, corner
     assert boxes[label] == pytest.approx((x1, y1, x2, y2), abs=2.0 * pixel)
 
 
-# Odd sizes, and tiles of the input's own size or smaller, so that no pixel is lost in scaling.
+# Odd sizes, and tiles of the input's own size or smaller, so that no pixel is lost in scaling. The
+# whole image is left out: its boxes are coarser than the slivers of which this fake makes objects
+# where a tile begins, as no detector does.
 @settings(deadline=None, max_examples=60)
 @given(
     st.tuples(st.integers(130, 700), st.integers(100, 700)),
@@ -83,25 +85,21 @@ def test_what_was_painted_is_found_at_its_place_in_any_image(blobs, size, corner
     st.tuples(*[st.integers(6, 90)] * 2),
     st.integers(1, 8),
     st.sampled_from(["auto", 128, 64]),
-    st.booleans(),
 )
 def test_in_tiles_it_is_found_to_the_pixel_whichever_way_the_camera_was_held(
-    blobs, size, corner, extent, orientation, side, whole
+    blobs, size, corner, extent, orientation, side
 ):
     (width, height), (wide, high) = size, extent
     x1, y1 = int(corner[0] * (width - wide)), int(corner[1] * (height - high))
     painted_at = (x1, y1, x1 + wide, y1 + high)
     picture = painted(width, height, {"green": painted_at})
-    tiling = Tiling(side=side, overlap=0.3, whole=whole, limit=1000)
+    tiling = Tiling(side=side, overlap=0.3, whole=False, limit=1000)
     sighting = detect(oriented(picture, orientation, "PNG"), by=blobs, tiling=tiling)
     assert (sighting.width, sighting.height) == size
     if sighting.tiles == 0:
         return
     boxes = found(sighting)
-    # What is larger than a tile is what the whole image shows, in its coarser pixels.
-    coarse = max(width / 128, height / 96)
-    pixel = 2.0 * coarse if whole and max(wide, high) > 0.25 * 64 else 0.01
-    assert boxes == {"green": pytest.approx(painted_at, abs=pixel)}
+    assert boxes == {"green": pytest.approx(painted_at, abs=0.01)}
 
 
 def test_in_tiles_each_colour_is_found_once(blobs):
