@@ -134,9 +134,10 @@ async def _serve(
 
     def stop(number: signal.Signals) -> None:
         if not draining:
-            log.info("draining", signal=number.name, seconds=drain_seconds)
+            # First, so that it happens even where nobody reads the log any more.
             readiness.drain()
             draining.append(loop.create_task(drain()))
+            log.info("draining", signal=number.name, seconds=drain_seconds)
         elif number == signal.SIGINT:
             log.warning("ended at once", signal=number.name)
             os._exit(INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -184,3 +185,22 @@ def test_open_requests_are_finished_before_it_ends(tmp_path, slow):
         # And nobody new is let in.
         with pytest.raises(OSError, match="refused"):
             http(f"{service.url}/health")
+
+
+def test_it_ends_even_where_nobody_reads_its_log_any_more(tmp_path, models):
+    port_file = tmp_path / "port"
+    reading, writing = os.pipe()
+    service = subprocess.Popen(
+        [sys.executable, "-m", "detection", "--port", "0", "--port-file", str(port_file)],
+        stdout=writing,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"SIGHTLINE_DETECTION_MODELS": str(models)},
+    )
+    try:
+        os.close(writing)
+        wait_for(port_file.exists, what="the port of the detection service")
+        os.close(reading)
+        service.terminate()
+        service.wait(15)
+    finally:
+        service.kill()
