@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
+from detection.layouts.layout import InputSize, Preparation, Signature
 from detection.layouts.proposals import softmax
 from detection.layouts.queries import DEVIATION, MEAN, Queries
 from detection.layouts.roles import Role
@@ -51,16 +51,6 @@ class HfDetr(Queries):
             )
         return wrong
 
-    def implausible(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        labels: int | None,  # noqa: ARG002 - the shape has told
-        size: InputSize,  # noqa: ARG002
-    ) -> str | None:
-        """Why these outputs of a warm-up frame cannot be what this layout means."""
-        return self.wrong_values(outputs)
-
     def companions(self, signature: Signature, *, size: InputSize) -> Mapping[str, NDArray[Any]]:
         """`pixel_mask`, where the model wants it: 1 everywhere."""
         sides = (1, size.height, size.width)
@@ -77,12 +67,9 @@ class HfDetr(Queries):
             if tensor.name == _MASK
         }
 
-    def candidates(
-        self, outputs: Sequence[NDArray[Any]], *, confidence: float, size: InputSize
-    ) -> Candidates:
-        """The boxes whose best class scores at least `confidence`."""
-        shares = softmax(self.logits(outputs))[:, :-1]
-        return self.chosen(outputs, shares, confidence=confidence, size=size)
+    def scores(self, outputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """[n, classes] of 0..1 for the first image."""
+        return softmax(self.logits(outputs))[:, :-1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,19 +95,3 @@ class HfRtDetr(Queries):
                 f" found {found} for each query"
             )
         return wrong
-
-    def implausible(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        labels: int | None,  # noqa: ARG002 - the shape has told
-        size: InputSize,  # noqa: ARG002
-    ) -> str | None:
-        """Why these outputs of a warm-up frame cannot be what this layout means."""
-        return self.wrong_values(outputs)
-
-    def candidates(
-        self, outputs: Sequence[NDArray[Any]], *, confidence: float, size: InputSize
-    ) -> Candidates:
-        """The boxes whose best class scores at least `confidence`."""
-        return self.by_sigmoid(outputs, confidence=confidence, size=size)

@@ -6,18 +6,16 @@ second input, `orig_target_sizes` [1, 2] of width and height, is what the boxes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.layouts import evidence
-from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
-from detection.layouts.proposals import proposed
+from detection.layouts.layout import InputSize, Preparation, Signature
 from detection.layouts.roles import Role
-from detection.layouts.verdicts import Verdicts, sure
+from detection.layouts.verdicts import Verdicts
 
 _SIZES = "orig_target_sizes"
 
@@ -43,19 +41,6 @@ class DFine(Verdicts):
             return f"expected an input `{_SIZES}` (layout {self.name}), found {found or 'none'}"
         return super(DFine, self).mismatch(signature, labels=labels)
 
-    def implausible(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        labels: int | None,
-        size: InputSize,  # noqa: ARG002
-    ) -> str | None:
-        """Why these outputs of a warm-up frame cannot be what this layout means."""
-        boxes, _, scores = self.read(outputs)
-        return self.wrong_numbers(outputs, labels=labels, first=0) or evidence.not_pixels(
-            boxes[scores > 0.0], layout=self.name
-        )
-
     def companions(self, signature: Signature, *, size: InputSize) -> Mapping[str, NDArray[Any]]:
         """The input's width and height."""
         return {
@@ -63,15 +48,3 @@ class DFine(Verdicts):
             for tensor in signature.inputs
             if tensor.name == _SIZES
         }
-
-    def candidates(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        confidence: float,
-        size: InputSize,  # noqa: ARG002 - boxes are in its pixels already
-    ) -> Candidates:
-        """The boxes that score at least `confidence`."""
-        boxes, classes, scores = self.read(outputs)
-        chosen = sure(scores, confidence=confidence)
-        return proposed(boxes[chosen], scores[chosen], classes[chosen])

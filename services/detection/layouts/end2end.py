@@ -7,6 +7,7 @@ the input.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,16 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.layouts import evidence, table
-from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
-from detection.layouts.proposals import proposed
+from detection.layouts.layout import Boxes, Candidates, InputSize, Preparation, Signature
+from detection.layouts.proposals import proposed, sure
 from detection.layouts.table import Table
 
 
-class End2End(Table):
-    """Rows are corners, a score and the number of a class; a row of score 0 is none."""
+class Final(Table, ABC):
+    """Rows of a box, a score and the number of a class; a row of score 0 is none."""
 
-    name = "end2end"
-    preparation = Preparation()
+    name: str
     suppressed = True
 
     def mismatch(self, signature: Signature, *, labels: int | None) -> str | None:  # noqa: ARG002
@@ -44,22 +44,37 @@ class End2End(Table):
             evidence.not_finite(outputs)
             or evidence.not_scores(rows[:, 4], layout=self.name)
             or evidence.not_classes(meant[:, 5], layout=self.name, labels=labels)
-            or evidence.not_pixels(meant[:, :4], layout=self.name)
+            or self.wrong_boxes(meant[:, :4])
         )
 
     def candidates(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        confidence: float,
-        size: InputSize,  # noqa: ARG002 - boxes are in its pixels already
+        self, outputs: Sequence[NDArray[Any]], *, confidence: float, size: InputSize
     ) -> Candidates:
         """The boxes that score at least `confidence`."""
-        picked = sure(outputs[0][0], confidence=confidence)
-        return proposed(picked[:, :4], picked[:, 4], picked[:, 5])
+        rows = outputs[0][0]
+        picked = rows[sure(rows[:, 4], confidence=confidence)]
+        boxes = self.boxes(picked[:, :4].astype(np.float32, copy=False), size)
+        return proposed(boxes, picked[:, 4], picked[:, 5])
+
+    @abstractmethod
+    def wrong_boxes(self, rows: NDArray[Any]) -> str | None:
+        """Why the four numbers of the rows that are meant are no boxes of this layout."""
+
+    @abstractmethod
+    def boxes(self, rows: NDArray[np.float32], size: InputSize) -> Boxes:
+        """Corners in pixels of the input, from a row's four numbers."""
 
 
-def sure(rows: NDArray[Any], *, confidence: float) -> NDArray[np.float32]:
-    """Of rows [n, 6] those that score at least `confidence`, and more than padding does."""
-    scores = rows[:, 4]
-    return rows[(scores >= confidence) & (scores > 0.0)].astype(np.float32, copy=False)
+class End2End(Final):
+    """The box is its corners."""
+
+    name = "end2end"
+    preparation = Preparation()
+
+    def wrong_boxes(self, rows: NDArray[Any]) -> str | None:
+        """They are no pixels."""
+        return evidence.not_pixels(rows, layout=self.name)
+
+    def boxes(self, rows: NDArray[np.float32], size: InputSize) -> Boxes:  # noqa: ARG002
+        """As they are."""
+        return rows

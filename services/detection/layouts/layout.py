@@ -83,6 +83,21 @@ class InputSize:
     height: int
 
 
+class Unaccompanied:
+    """What layouts share whose models take the image and nothing else, unless they say so."""
+
+    __slots__ = ()
+
+    def companions(
+        self,
+        signature: Signature,  # noqa: ARG002
+        *,
+        size: InputSize,  # noqa: ARG002
+    ) -> Mapping[str, NDArray[Any]]:
+        """None."""
+        return {}
+
+
 class Layout(Protocol):
     """One way to write boxes into output tensors. Pure: no session, no file, no clock."""
 

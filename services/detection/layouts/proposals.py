@@ -51,6 +51,11 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
     return shares
 
 
+def sure(scores: NDArray[Any], *, confidence: float) -> NDArray[np.intp]:
+    """Where scores [n] are at least `confidence`, and more than padding's."""
+    return np.flatnonzero((scores >= confidence) & (scores > 0.0))
+
+
 def proposed(boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any]) -> Candidates:
     """Candidates of boxes [n, 4], scores [n] and class numbers [n]; no score is above 1.
 

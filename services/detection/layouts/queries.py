@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.layouts import evidence, image_input, roles
-from detection.layouts.layout import Candidates, InputSize, Signature
+from detection.layouts.layout import Candidates, InputSize, Signature, Unaccompanied
 from detection.layouts.proposals import corners, in_pixels, proposed, sigmoid
 from detection.layouts.roles import Role
 
@@ -20,7 +20,7 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Queries:
+class Queries(Unaccompanied):
     """What layouts of boxes [1, n, 4] and logits [1, n, classes] have in common.
 
     Boxes are centre x, centre y, width, height as shares of the input's sides.
@@ -36,15 +36,6 @@ class Queries:
     def bound(self, signature: Signature) -> Self:
         """It knows which of the outputs is which."""
         return replace(self, places=roles.positions(signature, self.roles) or self.places)
-
-    def companions(
-        self,
-        signature: Signature,  # noqa: ARG002
-        *,
-        size: InputSize,  # noqa: ARG002
-    ) -> Mapping[str, NDArray[Any]]:
-        """None, where nothing else is said."""
-        return {}
 
     def boxes(self, outputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """[n, 4] of the first image."""
@@ -74,7 +65,13 @@ class Queries:
         classes = shape[-1] if shape else None
         return classes if isinstance(classes, int) else None
 
-    def wrong_values(self, outputs: Sequence[NDArray[Any]]) -> str | None:
+    def implausible(
+        self,
+        outputs: Sequence[NDArray[Any]],
+        *,
+        labels: int | None,  # noqa: ARG002 - the shape has told
+        size: InputSize,  # noqa: ARG002
+    ) -> str | None:
         """Why these outputs of a warm-up frame cannot be what this layout means."""
         boxes, logits = self.boxes(outputs), self.logits(outputs)
         return (
@@ -83,21 +80,15 @@ class Queries:
             or evidence.not_normalised(boxes, layout=self.name)
         )
 
-    def by_sigmoid(
+    def scores(self, outputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """[n, classes] of 0..1 for the first image: a sigmoid of each logit, if not said else."""
+        return sigmoid(self.logits(outputs))
+
+    def candidates(
         self, outputs: Sequence[NDArray[Any]], *, confidence: float, size: InputSize
     ) -> Candidates:
-        """The boxes whose best class, of a sigmoid each, scores at least `confidence`."""
-        return self.chosen(outputs, sigmoid(self.logits(outputs)), confidence=confidence, size=size)
-
-    def chosen(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        scores: NDArray[np.float32],
-        *,
-        confidence: float,
-        size: InputSize,
-    ) -> Candidates:
-        """The boxes whose best of scores [n, classes] is at least `confidence`."""
+        """The boxes whose best class scores at least `confidence`."""
+        scores = self.scores(outputs)
         best = scores.max(axis=1, initial=0.0)
         sure = np.flatnonzero(best >= confidence)
         boxes = corners(in_pixels(self.boxes(outputs)[sure], size))

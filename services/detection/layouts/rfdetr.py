@@ -7,13 +7,9 @@ classes 0, 1, 2 … have one logit more than labels, which nothing was ever trai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
-
-from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
+from detection.layouts.layout import Preparation, Signature
 from detection.layouts.queries import DEVIATION, MEAN, Queries
 from detection.layouts.roles import Role
 
@@ -42,19 +38,3 @@ class RfDetr(Queries):
                     f" and none or one to spare, layout {self.name}), found {found} for each query"
                 )
         return wrong
-
-    def implausible(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        labels: int | None,  # noqa: ARG002 - the shape has told
-        size: InputSize,  # noqa: ARG002
-    ) -> str | None:
-        """Why these outputs of a warm-up frame cannot be what this layout means."""
-        return self.wrong_values(outputs)
-
-    def candidates(
-        self, outputs: Sequence[NDArray[Any]], *, confidence: float, size: InputSize
-    ) -> Candidates:
-        """The boxes whose best class scores at least `confidence`."""
-        return self.by_sigmoid(outputs, confidence=confidence, size=size)

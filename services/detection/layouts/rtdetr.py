@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.layouts import evidence, table
-from detection.layouts.end2end import sure
-from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
+from detection.layouts.end2end import Final
+from detection.layouts.layout import Boxes, Candidates, InputSize, Preparation, Signature
 from detection.layouts.proposals import corners, in_pixels, proposed
 from detection.layouts.table import Table
 
@@ -61,37 +61,16 @@ class RtDetr(Table):
         return proposed(boxes, best[chosen], rows[chosen, _HEAD:].argmax(axis=1))
 
 
-class RtDetrTopK(Table):
-    """Rows are centre x, y, width, height, a score and the number of its class."""
+class RtDetrTopK(Final):
+    """The box is centre x, y, width, height."""
 
     name = "rtdetr_topk"
     preparation = _PREPARATION
-    suppressed = True
 
-    def mismatch(self, signature: Signature, *, labels: int | None) -> str | None:  # noqa: ARG002
-        """Why a model that declares this is not of this layout."""
-        return table.fixed_mismatch(signature, layout=self.name, columns=6)
+    def wrong_boxes(self, rows: NDArray[Any]) -> str | None:
+        """They are no shares."""
+        return evidence.not_normalised(rows, layout=self.name)
 
-    def implausible(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        labels: int | None,
-        size: InputSize,  # noqa: ARG002
-    ) -> str | None:
-        """Why these outputs of a warm-up frame cannot be what this layout means."""
-        rows = outputs[0].reshape(-1, 6)
-        meant = rows[rows[:, 4] > 0.0]
-        return (
-            evidence.not_finite(outputs)
-            or evidence.not_scores(rows[:, 4], layout=self.name)
-            or evidence.not_classes(meant[:, 5], layout=self.name, labels=labels)
-            or evidence.not_normalised(meant[:, :4], layout=self.name)
-        )
-
-    def candidates(
-        self, outputs: Sequence[NDArray[Any]], *, confidence: float, size: InputSize
-    ) -> Candidates:
-        """The boxes that score at least `confidence`."""
-        picked = sure(outputs[0][0], confidence=confidence)
-        return proposed(corners(in_pixels(picked[:, :4], size)), picked[:, 4], picked[:, 5])
+    def boxes(self, rows: NDArray[np.float32], size: InputSize) -> Boxes:
+        """Corners of what is there as centre and size."""
+        return corners(in_pixels(rows, size))

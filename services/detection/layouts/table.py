@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
-
-from numpy.typing import NDArray
+from typing import Self
 
 from detection.layouts import image_input
-from detection.layouts.layout import InputSize, Signature
+from detection.layouts.layout import InputSize, Signature, Unaccompanied
 from detection.layouts.pyramid import boxes_per_cell
 
 
-class Table:
+class Table(Unaccompanied):
     """What layouts of one output, and no input but the image, have in common."""
 
     def bound(self, signature: Signature) -> Self:  # noqa: ARG002 - there is one output
         """As it is."""
         return self
-
-    def companions(
-        self,
-        signature: Signature,  # noqa: ARG002
-        *,
-        size: InputSize,  # noqa: ARG002
-    ) -> Mapping[str, NDArray[Any]]:
-        """None."""
-        return {}
 
 
 def mismatch(signature: Signature, *, layout: str, head: int, labels: int | None) -> str | None:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from detection.layouts import evidence, roles
 from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
-from detection.layouts.proposals import in_pixels, proposed
+from detection.layouts.proposals import in_pixels, proposed, sure
 from detection.layouts.roles import Role
-from detection.layouts.verdicts import Verdicts, sure
+from detection.layouts.verdicts import Verdicts
 
 _FIRST = 1
 _COUNT = Role(names=("num_detections",), shape=(1,), kind="float")

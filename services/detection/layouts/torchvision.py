@@ -6,17 +6,12 @@ and suppress within the model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
-
-from detection.layouts import evidence, roles
-from detection.layouts.layout import Candidates, InputSize, Preparation, Signature
-from detection.layouts.proposals import proposed
+from detection.layouts import roles
+from detection.layouts.layout import Preparation, Signature
 from detection.layouts.roles import Role
-from detection.layouts.verdicts import Verdicts, sure
+from detection.layouts.verdicts import Verdicts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,28 +44,3 @@ class TorchVision(Verdicts):
         # Boxes have a side more than scores.
         scores, boxes = sorted(floats, key=lambda n: len(signature.outputs[n].shape))
         return boxes, whole[0], scores
-
-    def implausible(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        labels: int | None,
-        size: InputSize,  # noqa: ARG002
-    ) -> str | None:
-        """Why these outputs of a warm-up frame cannot be what this layout means."""
-        boxes, _, scores = self.read(outputs)
-        return self.wrong_numbers(outputs, labels=labels, first=0) or evidence.not_pixels(
-            boxes[scores > 0.0], layout=self.name
-        )
-
-    def candidates(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        confidence: float,
-        size: InputSize,  # noqa: ARG002 - boxes are in its pixels already
-    ) -> Candidates:
-        """The boxes that score at least `confidence`."""
-        boxes, classes, scores = self.read(outputs)
-        chosen = sure(scores, confidence=confidence)
-        return proposed(boxes[chosen], scores[chosen], classes[chosen])

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from detection.layouts import evidence, image_input, roles
-from detection.layouts.layout import InputSize, Signature
+from detection.layouts.layout import Candidates, InputSize, Signature, Unaccompanied
+from detection.layouts.proposals import proposed, sure
 from detection.layouts.roles import Role
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdicts:
-    """What layouts of boxes [1, n, 4], classes [1, n] and scores [1, n] have in common."""
+class Verdicts(Unaccompanied):
+    """What layouts of boxes [1, n, 4], classes [1, n] and scores [1, n] have in common.
+
+    Boxes are corners in pixels of the input, and classes count from 0, unless a layout says else.
+    """
 
     name: ClassVar[str]
     roles: ClassVar[tuple[Role, Role, Role]]
@@ -28,15 +31,6 @@ class Verdicts:
     def bound(self, signature: Signature) -> Self:
         """It knows which of the outputs is which."""
         return replace(self, places=self.found(signature) or self.places)
-
-    def companions(
-        self,
-        signature: Signature,  # noqa: ARG002
-        *,
-        size: InputSize,  # noqa: ARG002
-    ) -> Mapping[str, NDArray[Any]]:
-        """None, where nothing else is said."""
-        return {}
 
     def found(self, signature: Signature) -> tuple[int, ...] | None:
         """Where boxes, classes and scores stand among these outputs."""
@@ -71,7 +65,27 @@ class Verdicts:
             or evidence.not_classes(classes[scores > 0.0] - first, layout=self.name, labels=labels)
         )
 
+    def implausible(
+        self,
+        outputs: Sequence[NDArray[Any]],
+        *,
+        labels: int | None,
+        size: InputSize,  # noqa: ARG002
+    ) -> str | None:
+        """Why these outputs of a warm-up frame cannot be what this layout means."""
+        boxes, _, scores = self.read(outputs)
+        return self.wrong_numbers(outputs, labels=labels, first=0) or evidence.not_pixels(
+            boxes[scores > 0.0], layout=self.name
+        )
 
-def sure(scores: NDArray[Any], *, confidence: float) -> NDArray[np.intp]:
-    """Where scores [n] are at least `confidence`, and more than padding's."""
-    return np.flatnonzero((scores >= confidence) & (scores > 0.0))
+    def candidates(
+        self,
+        outputs: Sequence[NDArray[Any]],
+        *,
+        confidence: float,
+        size: InputSize,  # noqa: ARG002 - boxes are in its pixels already
+    ) -> Candidates:
+        """The boxes that score at least `confidence`."""
+        boxes, classes, scores = self.read(outputs)
+        chosen = sure(scores, confidence=confidence)
+        return proposed(boxes[chosen], scores[chosen], classes[chosen])

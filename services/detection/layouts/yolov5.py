@@ -31,12 +31,12 @@ class YoloV5(Table):
     name = "yolov5"
     preparation = Preparation()
     suppressed = False
+    several = True
+    """Whether a cell has more than one box."""
 
     def mismatch(self, signature: Signature, *, labels: int | None) -> str | None:
         """Why a model that declares this is not of this layout."""
-        return table.mismatch(
-            signature, layout=self.name, head=HEAD, labels=labels
-        ) or table.declared_cells(signature, layout=self.name, several=True)
+        return mismatch(signature, layout=self.name, labels=labels, several=self.several)
 
     def implausible(
         self,
@@ -47,7 +47,7 @@ class YoloV5(Table):
     ) -> str | None:
         """Why these outputs of a warm-up frame cannot be what this layout means."""
         return table.other_cells(
-            outputs[0].shape[1], layout=self.name, size=size, several=True
+            outputs[0].shape[1], layout=self.name, size=size, several=self.several
         ) or wrong_values(outputs, layout=self.name)
 
     def candidates(
@@ -58,35 +58,36 @@ class YoloV5(Table):
         size: InputSize,  # noqa: ARG002 - boxes are in its pixels already
     ) -> Candidates:
         """The boxes whose best class scores at least `confidence`."""
-        picked, scores, _ = sure(outputs[0][0], confidence=confidence)
-        return proposed(corners(picked[:, :4]), scores, picked[:, HEAD:].argmax(axis=1))
+        return of_pixels(outputs, confidence=confidence)
 
 
 class YoloV6(YoloV5):
     """YOLOv6 has one box for each cell and no objectness: 1 stands in its column."""
 
     name = "yolov6"
-
-    def mismatch(self, signature: Signature, *, labels: int | None) -> str | None:
-        """Why a model that declares this is not of this layout."""
-        return table.mismatch(
-            signature, layout=self.name, head=HEAD, labels=labels
-        ) or table.declared_cells(signature, layout=self.name, several=False)
+    several = False
 
     def implausible(
-        self,
-        outputs: Sequence[NDArray[Any]],
-        *,
-        labels: int | None,  # noqa: ARG002 - the shape has told
-        size: InputSize,
+        self, outputs: Sequence[NDArray[Any]], *, labels: int | None, size: InputSize
     ) -> str | None:
         """Why these outputs of a warm-up frame cannot be what this layout means."""
-        wrong = table.other_cells(
-            outputs[0].shape[1], layout=self.name, size=size, several=False
-        ) or wrong_values(outputs, layout=self.name)
+        wrong = super().implausible(outputs, labels=labels, size=size)
         if wrong is None and not constant_objectness(outputs[0]):
             return f"expected 1 as every objectness (layout {self.name}), found others"
         return wrong
+
+
+def mismatch(signature: Signature, *, layout: str, labels: int | None, several: bool) -> str | None:
+    """Why a model that declares this has not one such row, or several, for each cell."""
+    return table.mismatch(
+        signature, layout=layout, head=HEAD, labels=labels
+    ) or table.declared_cells(signature, layout=layout, several=several)
+
+
+def of_pixels(outputs: Sequence[NDArray[Any]], *, confidence: float) -> Candidates:
+    """The boxes whose best class scores at least `confidence`, where rows are in pixels."""
+    picked, scores, _ = sure(outputs[0][0], confidence=confidence)
+    return proposed(corners(picked[:, :4]), scores, picked[:, HEAD:].argmax(axis=1))
 
 
 def sure(

@@ -19,25 +19,46 @@ from detection.layouts.layout import Boxes, Candidates, InputSize, Preparation, 
 from detection.layouts.proposals import corners, proposed
 from detection.layouts.pyramid import cells
 from detection.layouts.table import Table
-from detection.layouts.yolov5 import HEAD, constant_objectness, sure, wrong_scores
+from detection.layouts.yolov5 import (
+    HEAD,
+    constant_objectness,
+    mismatch,
+    of_pixels,
+    sure,
+    wrong_scores,
+)
 
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))
-_PREPARATION = Preparation(fit="top_left", colours="BGR", padding=114, scale=1.0)
 _SPREAD = 16
 """The middle one of centres in pixels lies by half of the input's width, that of offsets within a
 cell or two of nought. A 16th of the width is far from either."""
 
 
-class YoloX(Table):
-    """Centres are offsets from their cell and sizes logarithms, both in strides of 8, 16 and 32."""
+class _Head(Table):
+    """What both ways to export it have in common."""
 
-    name = "yolox"
-    preparation = _PREPARATION
+    name: str
+    preparation = Preparation(fit="top_left", colours="BGR", padding=114, scale=1.0)
     suppressed = False
 
     def mismatch(self, signature: Signature, *, labels: int | None) -> str | None:
         """Why a model that declares this is not of this layout."""
-        return _mismatch(signature, layout=self.name, labels=labels)
+        return mismatch(signature, layout=self.name, labels=labels, several=False)
+
+    def wrong_rows(self, outputs: Sequence[NDArray[Any]], size: InputSize) -> str | None:
+        """Why these are not the rows of such a head, wherever their boxes lie."""
+        wrong = table.other_cells(
+            outputs[0].shape[1], layout=self.name, size=size, several=False
+        ) or wrong_scores(outputs, layout=self.name)
+        if wrong is None and outputs[0].size and constant_objectness(outputs[0]):
+            return f"expected objectness that differs (layout {self.name}), found 1 everywhere"
+        return wrong
+
+
+class YoloX(_Head):
+    """Centres are offsets from their cell and sizes logarithms, both in strides of 8, 16 and 32."""
+
+    name = "yolox"
 
     def implausible(
         self,
@@ -47,11 +68,10 @@ class YoloX(Table):
         size: InputSize,
     ) -> str | None:
         """Why these outputs of a warm-up frame cannot be what this layout means."""
-        count = outputs[0].shape[1]
-        wrong = table.other_cells(count, layout=self.name, size=size, several=False)
-        wrong = wrong or _wrong_scores(outputs, layout=self.name)
+        wrong = self.wrong_rows(outputs, size)
         if wrong is not None:
             return wrong
+        count = outputs[0].shape[1]
         if _strides(count, size) is None:
             return (
                 f"expected boxes of strides 8, 16 and 32 (layout {self.name}),"
@@ -75,16 +95,10 @@ class YoloX(Table):
         return proposed(boxes, scores, picked[:, HEAD:].argmax(axis=1))
 
 
-class YoloXDecoded(Table):
+class YoloXDecoded(_Head):
     """YOLOX exported with --decode_in_inference: centres and sizes in pixels of the input."""
 
     name = "yolox_decoded"
-    preparation = _PREPARATION
-    suppressed = False
-
-    def mismatch(self, signature: Signature, *, labels: int | None) -> str | None:
-        """Why a model that declares this is not of this layout."""
-        return _mismatch(signature, layout=self.name, labels=labels)
 
     def implausible(
         self,
@@ -94,9 +108,7 @@ class YoloXDecoded(Table):
         size: InputSize,
     ) -> str | None:
         """Why these outputs of a warm-up frame cannot be what this layout means."""
-        count = outputs[0].shape[1]
-        wrong = table.other_cells(count, layout=self.name, size=size, several=False)
-        wrong = wrong or _wrong_scores(outputs, layout=self.name)
+        wrong = self.wrong_rows(outputs, size)
         if wrong is not None:
             return wrong
         middle = _middle(outputs[0])
@@ -115,21 +127,7 @@ class YoloXDecoded(Table):
         size: InputSize,  # noqa: ARG002 - boxes are in its pixels already
     ) -> Candidates:
         """The boxes whose best class scores at least `confidence`."""
-        picked, scores, _ = sure(outputs[0][0], confidence=confidence)
-        return proposed(corners(picked[:, :4]), scores, picked[:, HEAD:].argmax(axis=1))
-
-
-def _mismatch(signature: Signature, *, layout: str, labels: int | None) -> str | None:
-    return table.mismatch(
-        signature, layout=layout, head=HEAD, labels=labels
-    ) or table.declared_cells(signature, layout=layout, several=False)
-
-
-def _wrong_scores(outputs: Sequence[NDArray[Any]], *, layout: str) -> str | None:
-    wrong = wrong_scores(outputs, layout=layout)
-    if wrong is None and outputs[0].size and constant_objectness(outputs[0]):
-        return f"expected objectness that differs (layout {layout}), found 1 everywhere"
-    return wrong
+        return of_pixels(outputs, confidence=confidence)
 
 
 def _middle(output: NDArray[Any]) -> float:
