@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +120,23 @@ class Detection(Process):
             ):
                 total += float(value)
         return total
+
+
+@contextmanager
+def asking(count: int, ask: Callable[[threading.Event], None]) -> Iterator[None]:
+    """So many threads that ask until the event is set, which is at the end of the block.
+
+    What goes wrong in one of them is raised then.
+    """
+    ended = threading.Event()
+    with ThreadPoolExecutor(count) as pool:
+        threads = [pool.submit(ask, ended) for _ in range(count)]
+        try:
+            yield
+        finally:
+            ended.set()
+            for each in threads:
+                each.result(60)
 
 
 def form(parts: Mapping[str, bytes] | Sequence[tuple[str, bytes]]) -> tuple[bytes, str]:

@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         drain_seconds=settings.drain_seconds,
         shutdown_seconds=settings.shutdown_seconds,
         port_file=arguments.port_file,
+        hung_up=service.reload,
     )
 
 

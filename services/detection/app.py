@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from detection.lanes import Lanes
 from detection.mending import Mending
 from detection.metrics import DetectionMetrics
 from detection.models.store import Store
-from detection.settings import SERVICE, Settings
+from detection.settings import SERVICE, CameraSettings, Settings
 from detection.tensors import routes as tensors
 from detection.tensors.refusals import ProtocolRefusals
 from detection.tensors.served import ServedModels
@@ -55,10 +54,11 @@ def description() -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """What is served, and whether it is ready."""
+    """What is served, whether it is ready, and how it takes up what is new in its folder."""
 
     app: Starlette
     readiness: Readiness
+    reload: Callable[[], None]
 
 
 def policy(settings: Settings) -> Policy:
@@ -70,22 +70,15 @@ def policy(settings: Settings) -> Policy:
         max_batch_bytes=settings.max_batch_bytes,
         max_batch_images=settings.max_batch_images,
         max_megapixels=settings.max_image_megapixels,
-        tiling=Tiling(
-            side=settings.tiles,
-            overlap=settings.tile_overlap,
-            whole=settings.tile_whole,
-            limit=settings.max_tiles,
-        ),
+        tiling=_tiling(settings, limit=settings.max_tiles),
         cameras={
-            camera.id: Tiling(
-                side=camera.tiles,
-                overlap=camera.tile_overlap,
-                whole=camera.tile_whole,
-                limit=settings.max_tiles,
-            )
-            for camera in settings.cameras
+            camera.id: _tiling(camera, limit=settings.max_tiles) for camera in settings.cameras
         },
     )
+
+
+def _tiling(said: Settings | CameraSettings, *, limit: int) -> Tiling:
+    return Tiling(side=said.tiles, overlap=said.tile_overlap, whole=said.tile_whole, limit=limit)
 
 
 def build(settings: Settings, store: Store) -> Service:
@@ -141,11 +134,7 @@ def build(settings: Settings, store: Store) -> Service:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        loop = asyncio.get_running_loop()
         watching = [asyncio.create_task(keychain.watch()), asyncio.create_task(lanes.watch())]
-        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-            # Not where the loop is not the main thread's: then reloading is by request only.
-            loop.add_signal_handler(signal.SIGHUP, mending.reload_all)
         yield
         for task in watching:
             task.cancel()
@@ -170,4 +159,4 @@ def build(settings: Settings, store: Store) -> Service:
         spans=spans,
     )
     app.add_middleware(ProtocolRefusals)
-    return Service(app=app, readiness=readiness)
+    return Service(app=app, readiness=readiness, reload=mending.reload_all)

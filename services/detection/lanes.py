@@ -50,7 +50,7 @@ class _Job:
 
     def settle(self, turn: Turn[Any] | None, error: BaseException | None) -> None:
         """Tell whoever waits for it, in their loop; nobody does when they went away."""
-        if self.done.done():
+        if not self.awaited():
             return
         if error is not None:
             self.done.set_exception(error)
@@ -97,7 +97,6 @@ class Lanes:
         self._full_since: float | None = None
         self._refused_at = -math.inf
         self._closing = False
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes = [self._lane() for _ in range(count)]
 
     @property
@@ -139,14 +138,13 @@ class Lanes:
 
         Cancelling drops the work if it has not begun. Raises LaneError.
         """
-        loop = self._loop = asyncio.get_running_loop()
         job = _Job(
             work=work,
             client=client,
             model=model,
             deadline=deadline,
             submitted=self._clock(),
-            done=loop.create_future(),
+            done=asyncio.get_running_loop().create_future(),
         )
         with self._turn:
             self._check(client, seconds, deadline)

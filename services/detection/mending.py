@@ -67,10 +67,7 @@ class Mending:
 
     async def _reload_all(self) -> None:
         before = dict(self._store.models)
-        try:
-            await self._store.reload_all()
-        except ModelError as error:
-            log.warning("models not reloaded, the earlier ones stay", reason=str(error))
+        await self._store.reload_all()
         for name, model in self._store.models.items():
             if model is not before.get(name):
                 self.mended(name)

@@ -236,6 +236,3 @@ def _leaders(meets: Flags) -> NDArray[np.intp]:
         if (lead == leaders).all():
             return leaders
         leaders = lead
-
-
-__all__ = ["Slice", "merge"]

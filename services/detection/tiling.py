@@ -127,6 +127,3 @@ def _number(length: int, side: int, overlap: float) -> int:
 def _starts(length: int, side: int, count: int) -> list[int]:
     """Where tiles begin along one axis: evenly, from edge to edge."""
     return [round(index * (length - side) / max(1, count - 1)) for index in range(count)]
-
-
-__all__ = ["Side", "Tile", "Tiling", "cut", "runs"]

@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from access import ANONYMOUS, Allowance, NotAllowedError, NotKnownError, Principal, Role
 from serving import openapi
+from serving.answers import NOT_KEPT, json_answer
 from serving.keychain import Keychain
 from serving.openapi import call, refusals
 from serving.probes import PATHS
 from serving.problems import HttpProblem, respond, retry_after
 from serving.requests import route_of
-from sightline.messages import encode
 from sightline.messages.value import Answer
 from telemetry import logs
 
@@ -188,10 +188,9 @@ class Guard:
             token, ends = gate.tokens.issue(gate.holder(key, now=now), now=now)
         except NotKnownError as error:
             raise HttpProblem(status=404, type="no-tokens", detail=str(error)) from error
-        return Response(
-            encode(IssuedToken(access_token=token, expires_in=int((ends - now).total_seconds()))),
-            media_type="application/json",
-            headers={"Cache-Control": "no-store"},
+        return json_answer(
+            IssuedToken(access_token=token, expires_in=int((ends - now).total_seconds())),
+            headers=NOT_KEPT,
         )
 
 
@@ -225,6 +224,12 @@ def shown(headers: Headers | Mapping[str, str]) -> str | None:
         return key.strip()
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() or None if scheme.lower() == "bearer" else None
+
+
+def client_of(request: Request) -> str:
+    """Between whom turns are shared: the holder of a key, or else an address."""
+    principal = getattr(request.state, "principal", ANONYMOUS)
+    return _address(request.scope) if principal == ANONYMOUS else str(principal)
 
 
 def _address(scope: Scope) -> str:

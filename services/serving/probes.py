@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.answers import NOT_KEPT, json_answer
 from serving.openapi.operation import Content, Operation, Operations, Reply, json_reply
 from serving.openapi.refusals import NO_STORE
-from sightline.messages import encode
 from sightline.messages.value import Answer
 from telemetry.exposition import preferred
 from telemetry.metrics import Metrics
@@ -88,14 +88,14 @@ def routes(*, readiness: Readiness, metrics: Metrics) -> list[Route]:
     healthy = Health(service=service, version=version, colour=colour)
 
     async def health(_request: Request) -> Response:
-        return _json(healthy, 200)
+        return json_answer(healthy, headers=NOT_KEPT)
 
     async def ready(_request: Request) -> Response:
         reasons = readiness.reasons()
         report = ReadinessReport(
             ready=not reasons, reasons=reasons, service=service, version=version, colour=colour
         )
-        return _json(report, 503 if reasons else 200)
+        return json_answer(report, status=503 if reasons else 200, headers=NOT_KEPT)
 
     async def metrics_(request: Request) -> Response:
         form = preferred(request.headers.get("accept"))
@@ -178,12 +178,3 @@ OPERATIONS: Operations = {
         ),
     ),
 }
-
-
-def _json(body: object, status: int) -> Response:
-    return Response(
-        encode(body),
-        status_code=status,
-        media_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )

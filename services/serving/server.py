@@ -68,9 +68,11 @@ def serve(
     drain_seconds: float = 0.0,
     shutdown_seconds: float = 30.0,
     port_file: Path | None = None,
+    hung_up: Callable[[], None] | None = None,
 ) -> int:
     """Answer requests until a signal comes; return the process's exit code.
 
+    SIGHUP is for `hung_up`, in the event loop; without it, the signal ends the process.
     Once the application has started, the real port is logged (`listening`) and written to
     `port_file`.
     """
@@ -98,7 +100,7 @@ def serve(
     server = _Server(config, announce)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(_serve(server, sock, readiness, drain_seconds))
+            runner.run(_serve(server, sock, readiness, drain_seconds, hung_up))
         except SystemExit as stopped:
             # uvicorn's word for an application whose start failed; it has logged why.
             return 1 if stopped.code else 0
@@ -123,7 +125,11 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(
-    server: _Server, sock: socket.socket, readiness: Readiness, drain_seconds: float
+    server: _Server,
+    sock: socket.socket,
+    readiness: Readiness,
+    drain_seconds: float,
+    hung_up: Callable[[], None] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     draining: list[asyncio.Task[None]] = []
@@ -144,6 +150,8 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    if hung_up is not None:
+        loop.add_signal_handler(signal.SIGHUP, hung_up)
     try:
         await server.serve(sockets=[sock])
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from detecting import Detection
+from detecting import Detection, asking
 from fakes.images import encoded, painted
 from fakes.models import blob_model
 from fakes.troubled import BRIGHT, endless_model, failing_model
@@ -131,9 +131,9 @@ def test_sighup_serves_what_the_folder_holds(service: Detection, models: Path) -
 def clients(service: Detection, count: int) -> Iterator[Counter[tuple[int, str]]]:
     """So many that ask again and again; status and model version of all that they were answered."""
     answers: Counter[tuple[int, str]] = Counter()
-    lock, ended = threading.Lock(), threading.Event()
+    lock = threading.Lock()
 
-    def ask() -> None:
+    def ask(ended: threading.Event) -> None:
         with httpx.Client(timeout=30.0, trust_env=False) as client:
             while not ended.is_set():
                 answer = client.post(f"{service.url}/v1/detect", content=PICTURE)
@@ -141,14 +141,8 @@ def clients(service: Detection, count: int) -> Iterator[Counter[tuple[int, str]]
                 with lock:
                     answers[answer.status_code, version] += 1
 
-    with ThreadPoolExecutor(count) as pool:
-        asking = [pool.submit(ask) for _ in range(count)]
-        try:
-            yield answers
-        finally:
-            ended.set()
-            for each in asking:
-                each.result(60)
+    with asking(count, ask):
+        yield answers
 
 
 def test_two_hundred_new_versions_under_load_fail_no_request(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from access import new_key
-from detecting import Detection
+from detecting import Detection, asking
 from fakes.images import encoded, painted
 from fakes.models import blob_model
 from running import Answer, http, started, wait_for
@@ -62,9 +62,8 @@ def background(pool: ThreadPoolExecutor, service: Detection, requests: int) -> l
 def flood(service: Detection, clients: int, **headers: str) -> Iterator[list[Answer]]:
     """So many clients that ask again and again; all that they are answered."""
     answers: list[Answer] = []
-    ended = threading.Event()
 
-    def client() -> None:
+    def client(ended: threading.Event) -> None:
         while not ended.is_set():
             answer = service.post(PICTURE, **headers)
             answers.append(answer)
@@ -72,14 +71,8 @@ def flood(service: Detection, clients: int, **headers: str) -> Iterator[list[Ans
                 # Not a tight loop, which would take the cores from whatever it asks.
                 ended.wait(0.02)
 
-    with ThreadPoolExecutor(clients) as pool:
-        asking = [pool.submit(client) for _ in range(clients)]
-        try:
-            yield answers
-        finally:
-            ended.set()
-            for each in asking:
-                each.result(60)
+    with asking(clients, client):
+        yield answers
 
 
 def test_overload_is_refused_early_and_passes(tmp_path: Path, slow: Path) -> None:

@@ -21,6 +21,7 @@ from sightline.messages import (
     SinkList,
     encode,
 )
+from sightline.messages.inference import TIMEOUT_HEADER
 
 T = TypeVar("T")
 
@@ -29,9 +30,6 @@ Tiles = Literal["auto", "off"] | int
 
 CONNECT_SECONDS = 5.0
 """An address that swallows packets is given up after so long, and asked again."""
-
-TIMEOUT_HEADER = "X-Request-Timeout"
-"""Tells the service how many seconds the answer is waited for, so that it drops the rest."""
 
 _JSON = "application/json"
 _BYTES = "application/octet-stream"

@@ -11,6 +11,9 @@ from sightline.messages.problem import Problem
 from sightline.messages.receipt import Placement, Unplaced
 from sightline.messages.value import Answer
 
+TIMEOUT_HEADER = "X-Request-Timeout"
+"""Of a request: for how many seconds its answer is waited for."""
+
 
 class ImageSize(Answer, frozen=True, kw_only=True):
     """Pixels, after the EXIF orientation was applied."""

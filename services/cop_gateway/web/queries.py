@@ -7,8 +7,8 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.answers import NOT_KEPT, json_answer
 from serving.problems import HttpProblem
-from sightline.messages import encode
 
 MOST_SEQUENCE = 2**63 - 1
 """The largest place in the outbox."""
@@ -85,6 +85,4 @@ def bad(name: str, reason: str, *, limit: str | None = None) -> HttpProblem:
 
 def answer(value: object) -> Response:
     """A message as JSON that nobody keeps."""
-    return Response(
-        encode(value), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return json_answer(value, headers=NOT_KEPT)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
+
+from detection.literal import literal
 
 OWN_KEY = "sightline.layout"
 """Names the layout outright; add it to a model's metadata to be asked nothing."""
@@ -50,12 +51,6 @@ def _ultralytics(metadata: Mapping[str, str]) -> frozenset[str]:
 
 def _suppression(metadata: Mapping[str, str]) -> bool | None:
     """Whether `args`, a Python dict as text, has nms=True; None where it does not tell."""
-    text = metadata.get("args", "")
-    if len(text) > _MAX_LENGTH:
-        return None
-    try:
-        arguments: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return None
+    arguments = literal(metadata.get("args", ""), longest=_MAX_LENGTH)
     nms = arguments.get("nms") if isinstance(arguments, dict) else None
     return nms if isinstance(nms, bool) else None

@@ -5,12 +5,12 @@ Metadata is plain text that must be read, never run.
 
 from __future__ import annotations
 
-import ast
 import re
 import unicodedata
 from collections.abc import Mapping
 
 from detection.errors import ModelError
+from detection.literal import literal
 
 MAX_LENGTH = 262_144
 MAX_LABELS = 10_000
@@ -34,7 +34,7 @@ def labels_of(metadata: Mapping[str, str]) -> tuple[str, ...] | str:
             "expected `names` in its metadata (as Ultralytics writes it), or `labels` in the"
             " manifest, found none"
         )
-    value = _literal(text)
+    value = literal(text, longest=MAX_LENGTH)
     if isinstance(value, list | tuple):
         value = dict(enumerate(value))
     if not isinstance(value, dict) or not value:
@@ -84,7 +84,7 @@ def _wrong(name: str) -> str | None:
 
 def input_size_of(metadata: Mapping[str, str]) -> tuple[int, int] | None:
     """Height and width from `imgsz`, where it is stated: [640, 640] or 640."""
-    value = _literal(metadata.get("imgsz", ""))
+    value = literal(metadata.get("imgsz", ""), longest=MAX_LENGTH)
     if type(value) is int:
         value = [value, value]
     if isinstance(value, list | tuple) and len(value) == 2:
@@ -99,14 +99,3 @@ def stride_of(metadata: Mapping[str, str]) -> int:
     """The input's sides must be multiples of this; the usual one where it is not stated."""
     text = metadata.get("stride", "")
     return int(text) if re.fullmatch(r"[1-9]\d{0,3}", text, re.ASCII) else USUAL_STRIDE
-
-
-def _literal(text: str) -> object:
-    """The value of a Python literal, or None where the text is none."""
-    if len(text) > MAX_LENGTH:
-        return None
-    try:
-        value: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return None
-    return value

@@ -25,13 +25,12 @@ class Store:
         options: Options,
         *,
         default: str | None = None,
-        counted: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Load everything; raises ModelError."""
         self._path = path
         self._options = options
         self._default = default
-        self.counted = counted
+        self.counted: Callable[[str], None] = lambda _: None
         """Gets the outcome of each reload."""
         self._reloading = asyncio.Lock()
         catalogue = manifest.read(path)

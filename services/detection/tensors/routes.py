@@ -13,15 +13,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from access import ANONYMOUS
 from detection.errors import DetectionError, ModelNotFoundError
 from detection.tensors import compression, declaration, reply, request
 from detection.tensors.model import TensorModel, TensorModels
 from detection.web import problems
+from serving.answers import json_answer
 from serving.bodies import read_body, unless_gone
-from serving.guard import Rules
+from serving.guard import Rules, client_of
 from serving.problems import HttpProblem, retry_after
-from sightline.messages import encode
 from telemetry import logs
 
 MODEL = "/v2/models/{name}"
@@ -68,7 +67,9 @@ def _answered(call: _Call) -> _Call:
             raise
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("refused", type=problem.type, status=problem.status, detail=problem.detail)
-        return _json(reply.Failure(error=problem.detail), status=problem.status, **problem.headers)
+        return json_answer(
+            reply.Failure(error=problem.detail), status=problem.status, headers=problem.headers
+        )
 
     return safely
 
@@ -110,23 +111,25 @@ class TensorCalls:
 
     async def server(self, _asked: Request) -> Response:
         """Say who serves."""
-        return _json(reply.ServerMetadata(name=self.service, version=self.version))
+        return json_answer(reply.ServerMetadata(name=self.service, version=self.version))
 
     async def live(self, _asked: Request) -> Response:
         """Say that the process lives."""
-        return _json(reply.ServerLive())
+        return json_answer(reply.ServerLive())
 
     async def ready(self, _asked: Request) -> Response:
         """Say whether requests should be sent here."""
         reason = self.models.ready()
         if reason is not None:
-            return _json(reply.Failure(error=reason), status=503, **retry_after(_RETRY_SECONDS))
-        return _json(reply.ServerReady())
+            return json_answer(
+                reply.Failure(error=reason), status=503, headers=retry_after(_RETRY_SECONDS)
+            )
+        return json_answer(reply.ServerReady())
 
     async def index(self, _asked: Request) -> Response:
         """List all models; the body, which could filter them, is not read."""
         found = [self.models.find(name, None) for name in self.models.names()]
-        return _json(
+        return json_answer(
             [
                 reply.IndexedModel(name=model.name, version=model.version)
                 for model in found
@@ -137,18 +140,18 @@ class TensorCalls:
     @_answered
     async def model(self, asked: Request) -> Response:
         """Tell what a model takes and gives."""
-        return _json(reply.described(self._model(asked)))
+        return json_answer(reply.described(self._model(asked)))
 
     @_answered
     async def model_ready(self, asked: Request) -> Response:
         """Say whether a model can be asked: all that are known can."""
-        return _json(reply.ModelReady(name=self._model(asked).name))
+        return json_answer(reply.ModelReady(name=self._model(asked).name))
 
     @_answered
     async def infer(self, asked: Request) -> Response:
         """Run a model on tensors."""
         began = asyncio.get_running_loop().time()
-        model, client = self._model(asked), _client(asked)
+        model, client = self._model(asked), client_of(asked)
         model.admit(deadline=began + self.deadline_seconds, client=client)
         body = await read_body(asked, limit=self.max_bytes, field="body")
         header_length = asked.headers.get(request.HEADER_LENGTH)
@@ -212,17 +215,3 @@ def _costly(body: bytes, header_length: str | None, *, packed: bool) -> bool:
 
 async def _aside(work: Callable[[], T], *, when: bool) -> T:
     return await asyncio.to_thread(work) if when else work()
-
-
-def _client(asked: Request) -> str:
-    """Who asks: the holder of a key, or else an address."""
-    principal = getattr(asked.state, "principal", ANONYMOUS)
-    if principal != ANONYMOUS:
-        return str(principal)
-    return asked.client.host if asked.client else "unknown"
-
-
-def _json(body: object, *, status: int = 200, **headers: str) -> Response:
-    return Response(
-        encode(body), status_code=status, media_type="application/json", headers=headers
-    )

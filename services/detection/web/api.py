@@ -19,13 +19,13 @@ from detection.gateway import REFUSED
 from detection.image import TAKEN
 from detection.tensors import api as tensors
 from detection.web.detect import Index
-from detection.web.looking import TIMEOUT_HEADER
 from detection.web.problems import ANSWERS
 from detection.web.submission import IMAGE_TYPES, LARGEST_TILE, LEAST_TILE
 from serving.openapi import Api, Content, Operation, Operations, Parameter, Refusal, json_reply
 from serving.openapi.refusals import BODY, MESSAGE, RETRY_AFTER
 from sightline.messages import BatchResult, DetectResult, Frame, ModelInfo, ModelList
 from sightline.messages import examples as example
+from sightline.messages.inference import TIMEOUT_HEADER
 
 _BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 _FORM = {

@@ -17,9 +17,11 @@ from detection.lanes import Turn
 from detection.models.model import Model
 from detection.pipeline import Sighting
 from detection.web import problems, submission
-from detection.web.looking import Looking, Terms, client_of
+from detection.web.looking import Looking, Terms
 from detection.web.submission import Submission
+from serving.answers import json_answer
 from serving.bodies import read_body, unless_gone
+from serving.guard import client_of
 from serving.problems import HttpProblem, document
 from sightline.messages import (
     BatchItem,
@@ -33,7 +35,6 @@ from sightline.messages import (
     Placement,
     StageTimings,
     Unplaced,
-    encode,
 )
 from sightline.messages.value import Answer
 from telemetry import logs, traces
@@ -65,7 +66,7 @@ class Detector:
 
     async def index(self, _request: Request) -> Response:
         """Say who answers here."""
-        return _json(Index(service=self.service, version=self.version))
+        return json_answer(Index(service=self.service, version=self.version))
 
     async def detect(self, request: Request) -> Response:
         """Look at one image; commit what was seen where there is a frame and a gateway."""
@@ -83,7 +84,7 @@ class Detector:
             async with unless_gone(request):
                 turn = await self.looking.look(one.image, frame, terms)
                 result = await self._result(one, terms, turn, began)
-        return _json(result)
+        return json_answer(result)
 
     async def detect_batch(self, request: Request) -> Response:
         """Look at several images, each as if it had come alone; an answer for each, in order."""
@@ -111,7 +112,7 @@ class Detector:
             failed=sum(each.result is None for each in results),
             detections=sum(len(each.result.detections) for each in results if each.result),
         )
-        return _json(BatchResult(results=tuple(results)))
+        return json_answer(BatchResult(results=tuple(results)))
 
     async def _body(self, request: Request, limit: int, field: str) -> tuple[bytes, float]:
         """The body, and until when its sender waits; neither for whom there is no time."""
@@ -229,7 +230,3 @@ def _answer(
         committed=placed is not None,
         timings_ms=timings,
     )
-
-
-def _json(body: object) -> Response:
-    return Response(encode(body), media_type="application/json")

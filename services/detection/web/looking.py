@@ -6,11 +6,10 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import ClientDisconnect, Request
 
-from access import ANONYMOUS
 from detection import pipeline
 from detection.account import Account
 from detection.errors import DetectionError, InferenceError, ParameterError
@@ -22,9 +21,10 @@ from detection.scratch import Scratch
 from detection.tiling import Tiling
 from detection.web import problems
 from detection.web.submission import Asked
+from serving.guard import client_of
 from sightline.messages import Frame
+from sightline.messages.inference import TIMEOUT_HEADER
 
-TIMEOUT_HEADER = "X-Request-Timeout"
 FAILURES = 3
 """In a row: then a model's session is taken for broken."""
 
@@ -180,14 +180,4 @@ class Looking:
         usual = self.policy.tiling
         if frame is not None:
             usual = self.policy.cameras.get(frame.camera_id, usual)
-        if asked.tiles is None:
-            return usual
-        return Tiling(side=asked.tiles, overlap=usual.overlap, whole=usual.whole, limit=usual.limit)
-
-
-def client_of(request: Request) -> str:
-    """Between whom turns are shared: holders of keys, else addresses."""
-    principal = getattr(request.state, "principal", ANONYMOUS)
-    if principal != ANONYMOUS:
-        return str(principal)
-    return request.client.host if request.client else ""
+        return usual if asked.tiles is None else replace(usual, side=asked.tiles)

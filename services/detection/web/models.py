@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detection.models.store import Store
-from sightline.messages import ModelList, encode
+from serving.answers import json_answer
+from sightline.messages import ModelList
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +31,13 @@ class Models:
 
     async def list(self, _request: Request) -> Response:
         """Tell every loaded model, the default one first."""
-        return _json(ModelList(models=tuple(model.info for model in self.store.models.values())))
+        return json_answer(
+            ModelList(models=tuple(model.info for model in self.store.models.values()))
+        )
 
     async def reload(self, request: Request) -> Response:
         """Load a model's file anew; the answer comes once the new one serves, or was refused."""
         name = request.path_params["name"]
         model = await self.store.reload(name)
         self.mended(name)
-        return _json(model.info)
-
-
-def _json(body: object) -> Response:
-    return Response(encode(body), media_type="application/json")
+        return json_answer(model.info)

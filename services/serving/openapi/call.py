@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.answers import NOT_KEPT
 from serving.openapi.operation import Operation, Operations, json_reply
 from serving.openapi.refusals import NO_STORE
 from sightline.messages import encode
@@ -37,6 +38,6 @@ def routes(describe: Callable[[], Mapping[str, Any]]) -> list[Route]:
 
     async def show(_request: Request) -> Response:
         body = await asyncio.to_thread(written)
-        return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+        return Response(body, media_type="application/json", headers=NOT_KEPT)
 
     return [Route(PATH, show, methods=["GET"])]

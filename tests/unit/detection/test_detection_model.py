@@ -17,22 +17,13 @@ from detection.models import loading, manifest
 from detection.models.model import Options
 from fakes.detectors import Wish, detector
 from fakes.models import LABELS, blob_model, constant_model, names
-from loading import load
+from loading import load, refused
 
 EMPTY = np.zeros((1, 4 + len(LABELS), 2), dtype=np.float32)
 
 
 def square(side: int) -> InputSize:
     return InputSize(width=side, height=side)
-
-
-def refused(path: Path, **options) -> str:
-    with pytest.raises(ModelError) as caught:
-        load(path, **options)
-    sentence = str(caught.value)
-    assert sentence.startswith(f"{path}: ")
-    assert "\n" not in sentence
-    return sentence
 
 
 @pytest.fixture

@@ -7,21 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detection.errors import ModelError
 from fakes.detectors import DETECTORS
 from fakes.models import LABELS, blob_model, constant_model, names
-from loading import load
+from loading import load, refused
 
 EMPTY = np.zeros((1, 4 + len(LABELS), 2), dtype=np.float32)
-
-
-def refused(path: Path, **options) -> str:
-    with pytest.raises(ModelError) as caught:
-        load(path, **options)
-    sentence = str(caught.value)
-    assert sentence.startswith(f"{path}: ")
-    assert "\n" not in sentence
-    return sentence
 
 
 @pytest.fixture

@@ -6,26 +6,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from detection.errors import ModelError
 from detection.models import onnx_file
-
-
-def refused(data: bytes) -> str:
-    with pytest.raises(ModelError) as caught:
-        onnx_file.inspect(data, name="some.onnx")
-    sentence = str(caught.value)
-    assert sentence.startswith("some.onnx: ")
-    assert "\n" not in sentence
-    return sentence
-
-
-def outcome(data: bytes) -> bool:
-    """Whether it is taken."""
-    try:
-        onnx_file.inspect(data, name="some.onnx")
-    except ModelError:
-        return False
-    return True
+from loading import refused_bytes, takes
 
 
 def signed(
@@ -46,7 +28,7 @@ def signed(
 
 def test_an_operator_set_that_is_too_old_is_refused_with_the_oldest():
     assert onnx_file.inspect(signed(opset=7), name="some.onnx").opset == 7
-    sentence = refused(signed(opset=6))
+    sentence = refused_bytes(signed(opset=6))
     assert "7 or newer" in sentence
     assert "found 6" in sentence
 
@@ -54,14 +36,14 @@ def test_an_operator_set_that_is_too_old_is_refused_with_the_oldest():
 @pytest.mark.parametrize("which", ["inputs", "outputs"])
 def test_a_model_has_at_most_64_inputs_and_as_many_outputs(which):
     many = [(f"t{number}", TensorProto.FLOAT, [1]) for number in range(65)]
-    assert outcome(signed(**{which: many[:64]}))
-    assert f"at most 64 {which}, found 65" in refused(signed(**{which: many}))
+    assert takes(signed(**{which: many[:64]}))
+    assert f"at most 64 {which}, found 65" in refused_bytes(signed(**{which: many}))
 
 
 @pytest.mark.parametrize("which", ["inputs", "outputs"])
 def test_a_tensor_has_at_most_eight_axes(which):
-    assert outcome(signed(**{which: [("t", TensorProto.FLOAT, [1] * 8)]}))
-    sentence = refused(signed(**{which: [("t", TensorProto.FLOAT, [1] * 9)]}))
+    assert takes(signed(**{which: [("t", TensorProto.FLOAT, [1] * 8)]}))
+    sentence = refused_bytes(signed(**{which: [("t", TensorProto.FLOAT, [1] * 9)]}))
     assert f"{which} of at most 8 axes, found t [1, 1, 1, 1, 1, 1, 1, 1, 1]" in sentence
 
 
@@ -83,9 +65,9 @@ def test_a_tensor_has_at_most_eight_axes(which):
 def test_a_tensor_has_at_most_256_mebibytes(which, kind, shape, fits):
     data = signed(**{which: [("t", kind, shape)]})
     if fits:
-        assert outcome(data)
+        assert takes(data)
     else:
-        sentence = refused(data)
+        sentence = refused_bytes(data)
         assert f"{which} of at most 256 MiB each, found t " in sentence
         assert str(shape[-1]) in sentence
 
@@ -136,13 +118,13 @@ def test_inputs_and_outputs_are_tensors(value, words):
     for place in ({"inputs": [value], "outputs": []}, {"inputs": [], "outputs": [value]}):
         graph = helper.make_graph([], "graph", place["inputs"], place["outputs"])
         data = helper.make_model(graph, opset_imports=imports).SerializeToString()
-        assert words in refused(data)
+        assert words in refused_bytes(data)
 
 
 def test_operators_of_others_are_refused_by_their_domain():
     graph = helper.make_graph([helper.make_node("Op", [], [], domain="org.acme")], "g", [], [])
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("org.acme", 1)]
-    sentence = refused(helper.make_model(graph, opset_imports=imports).SerializeToString())
+    sentence = refused_bytes(helper.make_model(graph, opset_imports=imports).SerializeToString())
     assert "'org.acme'" in sentence
 
 
@@ -150,14 +132,14 @@ def test_operators_of_others_are_refused_by_their_domain():
 def test_operators_that_the_runtime_brings_itself_are_taken(domain):
     graph = helper.make_graph([helper.make_node("Op", [], [], domain=domain)], "g", [], [])
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("org.unused", 1)]
-    assert outcome(helper.make_model(graph, opset_imports=imports).SerializeToString())
+    assert takes(helper.make_model(graph, opset_imports=imports).SerializeToString())
 
 
 def test_a_files_own_functions_bring_their_operators_along():
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
     made = helper.make_function("own", "F", [], [], [], imports[:1])
     graph = helper.make_graph([helper.make_node("F", [], [], domain="own")], "g", [], [])
-    assert outcome(
+    assert takes(
         helper.make_model(graph, opset_imports=imports, functions=[made]).SerializeToString()
     )
 
@@ -169,15 +151,15 @@ def test_operators_of_others_are_found_in_branches_and_functions_too():
     inner = helper.make_graph([foreign], "inner", [], [])
     branching = helper.make_node("If", ["c"], [], then_branch=inner, else_branch=inner)
     graph = helper.make_graph([branching], "g", [], [])
-    assert "'org.acme'" in refused(
+    assert "'org.acme'" in refused_bytes(
         helper.make_model(graph, opset_imports=imports).SerializeToString()
     )
     made = helper.make_function("own", "F", [], [], [foreign], imports)
     graph = helper.make_graph([helper.make_node("F", [], [], domain="own")], "g", [], [])
     whole = helper.make_model(graph, opset_imports=imports, functions=[made])
-    assert "'org.acme'" in refused(whole.SerializeToString())
+    assert "'org.acme'" in refused_bytes(whole.SerializeToString())
 
 
 def test_a_name_with_a_line_feed_leaves_the_sentence_on_one_line():
     many = [("a\nb", TensorProto.FLOAT, [1] * 9)]
-    assert "found a b [" in refused(signed(inputs=many))
+    assert "found a b [" in refused_bytes(signed(inputs=many))

@@ -11,32 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from detection.errors import ModelError
 from detection.models import onnx_file
 from fakes.models import blob_model
+from loading import refused_bytes, takes
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> bytes:
     return blob_model(tmp_path_factory.mktemp("onnx") / "blobs.onnx").read_bytes()
-
-
-def refused(data: bytes) -> str:
-    with pytest.raises(ModelError) as caught:
-        onnx_file.inspect(data, name="some.onnx")
-    sentence = str(caught.value)
-    assert sentence.startswith("some.onnx: ")
-    assert "\n" not in sentence
-    return sentence
-
-
-def outcome(data: bytes) -> bool:
-    """Whether it is taken; nothing else may come of it but a ModelError."""
-    try:
-        onnx_file.inspect(data, name="some.onnx")
-    except ModelError:
-        return False
-    return True
 
 
 def test_the_versions_are_those_that_were_written(whole):
@@ -53,12 +35,12 @@ def test_other_domains_do_not_count_as_the_operator_set():
 
 
 def test_a_file_that_is_cut_anywhere_is_refused_or_whole(whole):
-    taken = [length for length in range(len(whole)) if outcome(whole[:length])]
+    taken = [length for length in range(len(whole)) if takes(whole[:length])]
     # What is taken can only have lost what comes last and need not be there: the metadata.
     bare = onnx.load_from_string(whole)
     bare.ClearField("metadata_props")
     assert min(taken) >= len(bare.SerializeToString())
-    assert outcome(whole)
+    assert takes(whole)
 
 
 @settings(max_examples=300)
@@ -68,12 +50,12 @@ def test_wrong_bytes_never_crash(whole, data):
     for _ in range(data.draw(st.integers(1, 5))):
         at = data.draw(st.integers(0, len(whole) - 1))
         broken[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-    outcome(bytes(broken))
+    takes(bytes(broken))
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_never_crash(data):
-    outcome(data)
+    takes(data)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +70,12 @@ def test_any_bytes_never_crash(data):
     ],
 )
 def test_what_is_no_onnx_is_named(data, words):
-    assert words in refused(data)
+    assert words in refused_bytes(data)
 
 
 def test_two_graphs_are_not_one(whole):
     graph = onnx.load_from_string(whole).graph.SerializeToString()
-    refused(whole + field(7, graph))
+    refused_bytes(whole + field(7, graph))
 
 
 def varint(value: int) -> bytes:
@@ -164,10 +146,10 @@ def test_weights_in_another_file_are_refused_wherever_they_are(
     place: Callable[[], onnx.ModelProto],
 ):
     data = place().SerializeToString()
-    assert "external data" in refused(data)
+    assert "external data" in refused_bytes(data)
     # The very same model, with its weights inside, is fine.
     inside = numpy_helper.from_array(np.zeros(4, dtype=np.float32), "outside")
-    assert outcome(swap(data, elsewhere().SerializeToString(), inside.SerializeToString()))
+    assert takes(swap(data, elsewhere().SerializeToString(), inside.SerializeToString()))
 
 
 def swap(data: bytes, old: bytes, new: bytes) -> bytes:
@@ -182,7 +164,7 @@ def swap(data: bytes, old: bytes, new: bytes) -> bytes:
 def test_either_sign_of_another_file_is_enough(field_name):
     tensor = elsewhere()
     tensor.ClearField(field_name)
-    assert "external data" in refused(model(initializer=[tensor]).SerializeToString())
+    assert "external data" in refused_bytes(model(initializer=[tensor]).SerializeToString())
 
 
 def test_a_key_that_readers_cut_short_hides_nothing():
@@ -199,7 +181,7 @@ def test_a_key_that_readers_cut_short_hides_nothing():
     assert shell.count(field(7, graph)) == 1
     for written, taken in ((honest, False), (hidden, False), (b"", True)):
         inner = graph + field(5, rest + written)
-        assert outcome(shell.replace(field(7, graph), field(7, inner))) is taken
+        assert takes(shell.replace(field(7, graph), field(7, inner))) is taken
 
 
 def test_graphs_within_graphs_are_followed_only_so_deep():
@@ -211,5 +193,5 @@ def test_graphs_within_graphs_are_followed_only_so_deep():
         imports = [helper.make_opsetid("", 17)]
         return helper.make_model(inner, opset_imports=imports).SerializeToString()
 
-    assert outcome(nested(5))
-    assert "nested" in refused(nested(25))
+    assert takes(nested(5))
+    assert "nested" in refused_bytes(nested(25))

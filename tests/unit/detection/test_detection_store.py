@@ -37,9 +37,9 @@ def outcomes() -> Counter[str]:
 @pytest.fixture
 def opened(folder, outcomes):
     def made(**options) -> Store:
-        return Store(
-            folder, Options(), counted=lambda outcome: outcomes.update([outcome]), **options
-        )
+        store = Store(folder, Options(), **options)
+        store.counted = lambda outcome: outcomes.update([outcome])
+        return store
 
     return made
 
