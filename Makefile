@@ -8,13 +8,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-EXTRAS := detection cop-gateway demo dev
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate pyproject.toml requirements/build.in
+# What images hold, and what a checkout installs, which builds itself.
+IMAGES := detection cop-gateway cli
+EXTRAS := demo dev
+PIN := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+LOCK := $(PIN) pyproject.toml requirements/build.in
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The environment holds exactly what requirements/*.txt pins, checked by hash. The stamp is written
 # last, so that an interrupted install is done again.
@@ -62,7 +65,57 @@ format: $(VENV)/.dev ## Let ruff format and mend what it can
 
 .PHONY: test
 test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k name")
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not e2e" $(ARGS)
+
+.PHONY: engine
+engine: $(VENV)/.dev ## Build what the end-to-end tests run: buildkit, compose, Loki, the collector (needs Go)
+	@$(BIN)/python tests/end_to_end/engine/build.py
+
+.PHONY: e2e
+e2e: engine ## Images, the whole stack and failure drills on a container engine of the tests' own (needs root)
+	$(BIN)/pytest -n 0 -m e2e --timeout 900 tests/end_to_end $(ARGS)
+
+# The whole system on this machine. PROFILES=demo flies drones, too.
+COMPOSE ?= docker compose
+PROFILES ?=
+export SIGHTLINE_DEV_FOLDER ?= var/dev
+export SIGHTLINE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+export SIGHTLINE_SOURCE ?= $(shell (git config --get remote.origin.url || echo unknown) | sed 's,//[^@/]*@,//,')
+RELOAD := -f compose.yaml -f deploy/compose/reload.yaml
+
+.PHONY: dev
+dev: ## The whole system with database, TAK server and observability (Docker; PROFILES=demo flies drones)
+	@mkdir -p -m 0700 $(SIGHTLINE_DEV_FOLDER)/secrets
+	@$(COMPOSE) $(PROFILES:%=--profile %) up --build --detach --wait --quiet-pull
+	@$(PYTHON) deploy/compose/tell.py
+
+.PHONY: dev-reload
+dev-reload: ## The same, with the services run from this checkout and started anew when it changes
+	@mkdir -p -m 0700 $(SIGHTLINE_DEV_FOLDER)/secrets
+	@$(COMPOSE) $(RELOAD) $(PROFILES:%=--profile %) up --build --detach --wait --quiet-pull
+	@$(PYTHON) deploy/compose/tell.py
+	@$(COMPOSE) $(RELOAD) watch --no-up
+
+.PHONY: dev-logs
+dev-logs: ## Follow the logs (ARGS="gateway")
+	@$(COMPOSE) --profile demo logs --follow --tail 100 $(ARGS)
+
+.PHONY: dev-down
+dev-down: ## Stop it; what it stored stays
+	@$(COMPOSE) --profile demo down
+
+.PHONY: dev-reset
+dev-reset: ## Stop it and forget everything: database, certificates, secrets
+	@$(COMPOSE) --profile demo down --volumes
+	@rm -rf $(SIGHTLINE_DEV_FOLDER)/secrets
+
+.PHONY: wheelhouse
+wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for building without an index
+	@$(PYTHON) deploy/images/wheelhouse.py .cache/wheelhouse
+
+.PHONY: images-newer
+images-newer: ## List newer versions of the images that compose.yaml pins
+	@$(PYTHON) deploy/images/newer.py
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Foreign bytes by the hundred thousand (ARGS="--cases 1000000 --seed 7 --target image")
@@ -86,18 +139,30 @@ bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/takeover.py
 	$(BIN)/python tests/bench/backlog.py --millions 0 1
 	$(BIN)/python tests/bench/frame_to_cot.py --clone
+	$(BIN)/python tests/bench/log_lines.py
 
 .PHONY: soak
 soak: $(VENV)/.dev ## The detection service's memory over 50 000 requests
 	SIGHTLINE_SOAK_REQUESTS=50000 $(BIN)/pytest -q -n 0 --timeout 3600 tests/integration/test_detection_memory.py $(ARGS)
 
 .PHONY: reference
-reference: $(VENV)/.dev ## Write the JSON Schemas and the page of settings anew, from the code
+reference: $(VENV)/.dev ## Write the JSON Schemas and the pages of settings and metrics anew, from the code
 	$(BIN)/python docs/reference/write.py
+
+.PHONY: dashboards
+dashboards: $(VENV)/.dev ## Write Grafana's dashboards anew, from the code
+	$(BIN)/python observability/grafana/write.py
+
+.PHONY: rules
+rules: $(VENV)/.dev ## Write the rules of the service levels anew, from slos.toml
+	$(BIN)/python observability/objectives.py
 
 .PHONY: lock
 lock: ## Pin the newest versions that fit, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	@$(PIN) --upgrade requirements/build.in -o requirements/build.txt
+	@$(PIN) --upgrade requirements/tak.in -o requirements/tak.txt
+	@for extra in $(IMAGES); do echo "requirements/$$extra.txt"; $(PIN) --upgrade pyproject.toml --extra $$extra -o requirements/$$extra.txt; done
 	@for extra in $(EXTRAS); do echo "requirements/$$extra.txt"; $(LOCK) --upgrade --extra $$extra -o requirements/$$extra.txt; done
 
 .PHONY: clean

@@ -14,6 +14,7 @@ import detection.settings
 from detection.layouts import LAYOUTS
 from detection.layouts.layout import Preparation
 from detection.models.manifest import Entry
+from series import metrics_page
 from serving.reference import settings_page
 from sightline.messages.__main__ import main as write_schemas
 
@@ -113,6 +114,7 @@ if __name__ == "__main__":
     write_schemas(HERE / "schema")
     (HERE / "settings.md").write_text(settings(), encoding="utf-8")
     (HERE / "models.md").write_text(models(), encoding="utf-8")
+    (HERE / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     (HERE / "openapi").mkdir(exist_ok=True)
     for name, described in openapi().items():
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"

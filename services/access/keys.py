@@ -97,10 +97,17 @@ def new_key(identity: str, roles: tuple[Role, ...]) -> tuple[str, str]:
     key = f"sl_{identity}_{secrets.token_urlsafe(32)}"
     if not _KEY.fullmatch(key):
         raise KeysError(f"{identity!r} is not an id: 1 to 64 of a-z, 0-9 and -")
+    return key, entry_of(key, roles)
+
+
+def entry_of(key: str, roles: tuple[Role, ...]) -> str:
+    """The entry that lets this key in, for the file of keys. Raises KeysError if it is none."""
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise KeysError("this is no API key: sl_ID_SECRET")
     listed = ", ".join(f'"{role}"' for role in roles)
     digest = hashlib.sha256(key.encode()).hexdigest()
-    today = datetime.now(UTC)
-    return key, (
-        f"[[keys]]  # made on {today:%Y-%m-%d}\n"
-        f'id = "{identity}"\nsha256 = "{digest}"\nroles = [{listed}]\n'
+    return (
+        f"[[keys]]  # entered on {datetime.now(UTC):%Y-%m-%d}\n"
+        f'id = "{match[1]}"\nsha256 = "{digest}"\nroles = [{listed}]\n'
     )

@@ -1,67 +1,19 @@
-"""sightline-cop-gateway: python -m cop_gateway --config FILE --host HOST --port PORT."""
+"""`sightline-cop-gateway`, or `python -m cop_gateway`.
 
-from __future__ import annotations
+Exit codes: 0 stopped by a signal; 1 cannot listen, or failed while starting; 2 a setting is
+refused; 143 ended by SIGTERM before it served.
+"""
 
-import os
-import sys
-
-from cop_gateway.app import SERVICE, build, open_store
-from cop_gateway.delivery import DeliveryError
-from cop_gateway.errors import GatewayError
-from cop_gateway.geolocation import GeolocationError
-from cop_gateway.outbox.errors import OutboxError
-from cop_gateway.settings import PREFIX, Settings
-from serving import command
-from serving.configuration import load
-from serving.errors import ServingError
-from serving.probes import Readiness
-from serving.server import listen, serve
-from telemetry import logs
-
-PROGRAM = "sightline-cop-gateway"
+from serving import termination
 
 
 def main() -> int:
-    """Start the gateway; exit code 0 after a drain, 1 for a taken port, 2 when it refuses."""
-    arguments = command.parse(
-        program=PROGRAM,
-        description="Takes detections in, places them on the ground, delivers them to TAK.",
-    )
-    try:
-        settings = load(
-            Settings,
-            prefix=PREFIX,
-            environ=os.environ,
-            file=arguments.config,
-            overrides=arguments.overrides,
-        )
-    except ServingError as error:
-        return command.refuse(PROGRAM, error)
-    logs.configure(
-        service=SERVICE,
-        version=settings.version,
-        colour=settings.colour,
-        level=settings.log_level,
-    )
-    try:
-        sock = listen(settings.host, settings.port)
-    except ServingError as error:
-        return command.refuse(PROGRAM, error, code=1)
-    readiness = Readiness()
-    try:
-        store = open_store(settings)
-        app = build(settings, store, readiness=readiness)
-    except (DeliveryError, GatewayError, GeolocationError, OutboxError, ServingError) as error:
-        return command.refuse(PROGRAM, error)
-    return serve(
-        app,
-        sock,
-        readiness=readiness,
-        drain_seconds=settings.drain_seconds,
-        shutdown_seconds=settings.shutdown_seconds,
-        port_file=arguments.port_file,
-    )
+    """Start the gateway and answer until a signal comes; gives the exit code."""
+    termination.heed()
+    from cop_gateway.process import run  # noqa: PLC0415 - half of the start is imports
+
+    return run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from cop_gateway import chores
 from cop_gateway.cot import Catalogue, CatalogueError, Marks
 from cop_gateway.delivery import Bulletin, Courier
+from cop_gateway.delivery.following import followed
 from cop_gateway.delivery.tls import TlsTransport
 from cop_gateway.errors import SettingsError
 from cop_gateway.geolocation import Limits
@@ -32,7 +33,9 @@ from cop_gateway.outbox.store import Outbox
 from cop_gateway.pipeline import CameraSite, Doctrine, Ground, Picture, World
 from cop_gateway.pipeline.recovery import recovered
 from cop_gateway.settings import Settings
+from cop_gateway.sink_metrics import SinkMetrics
 from cop_gateway.sinks import policy_of, transport_of
+from cop_gateway.survey import Survey
 from cop_gateway.tracking import Rules
 from cop_gateway.upkeep import Limits as StoreLimits
 from cop_gateway.upkeep import Upkeep
@@ -145,16 +148,18 @@ def build(
     metrics = telemetry_metrics.registry(
         service=SERVICE, version=settings.version, colour=settings.colour
     )
-    spans = Spans.open(settings.otlp_endpoint, metrics=metrics)
-    observer = GatewayMetrics(metrics)
+    spans = Spans.open(
+        settings.otlp_endpoint, metrics=metrics, sample_ratio=settings.trace_sample_ratio
+    )
+    observer, sink_observer = GatewayMetrics(metrics), SinkMetrics(metrics)
     bulletin = Bulletin(store.head())
     couriers = [
         Courier(
             policy=policy_of(sink, transport, settings),
             transport=transport,
-            storage=store,
+            storage=followed(store, spans),
             bulletin=bulletin,
-            observer=observer,
+            observer=sink_observer,
             clock=clock,
             uniform=random.random,
         )
@@ -174,15 +179,19 @@ def build(
         observer=observer,
         announce=bulletin.announce,
         queue_limit=settings.queue_limit,
+        spans=spans,
     )
     observer.watch_intake(lambda: committer.waiting)
+    survey = Survey(store, sinks=[courier.name for courier in couriers])
     for courier in couriers:
-        observer.watch_sink(
+        sink_observer.watch_sink(
             courier.name,
             lag=courier.lag,
             age=courier.lag_seconds,
             state=functools.partial(getattr, courier, "state"),
             expires_at=functools.partial(getattr, courier.transport, "expires_at"),
+            dead_letters=functools.partial(survey.dead_letters_of, courier.name),
+            missing=functools.partial(survey.missing_of, courier.name),
         )
     upkeep = Upkeep(
         store,
@@ -194,7 +203,7 @@ def build(
         sinks=[courier.name for courier in couriers],
         clock=clock,
     )
-    observer.watch_store(lambda: upkeep.space)
+    observer.watch_store(lambda: upkeep.space, store.health, survey)
     readiness.add("storage", upkeep.refusal)
     readiness.add("intake", lambda: None if committer.has_room else "too many frames wait")
 
@@ -211,6 +220,7 @@ def build(
         max_body_bytes=settings.max_body_bytes,
         no_room=upkeep.refusal,
         rejected=observer.rejected,
+        arrived=observer.arrived,
     )
 
     @contextlib.asynccontextmanager
@@ -223,6 +233,7 @@ def build(
             asyncio.create_task(keychain.watch()),
             asyncio.create_task(upkeep.run(), name="upkeep"),
             asyncio.create_task(chores.look_behind(couriers)),
+            asyncio.create_task(survey.run(), name="survey"),
         ]
         watching += [
             asyncio.create_task(chores.renew(courier.transport))

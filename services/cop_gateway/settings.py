@@ -12,6 +12,7 @@ from cop_gateway.errors import SettingsError
 from serving import command
 from serving.keychain import AccessSettings
 from sightline.messages import Sensor
+from telemetry import logs
 
 PREFIX = "SIGHTLINE_GATEWAY_"
 _BLANK = re.compile(r"\{[^}]*\}?")
@@ -221,9 +222,18 @@ class Settings(_Section, frozen=True, kw_only=True):
     """0 takes a free one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Of the JSON lines on stdout."""
+    log_sample_rate: Annotated[float, Meta(gt=0, le=1_000_000)] = logs.SAMPLE_RATE
+    """Lines of successful calls to one route that are written each second; of what comes on top,
+    1 in log_sample_every. Failures, slow calls and warnings are always written."""
+    log_sample_every: Annotated[int, Meta(ge=1, le=1_000_000)] = logs.SAMPLE_EVERY
+    """Which, the trace id decides, alike in every service; 1 keeps all. Such a line says how many
+    were left out before it (`suppressed`)."""
     otlp_endpoint: Annotated[str, Meta(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")] | None = None
     """A collector that takes traces as OTLP over HTTP, such as http://collector:4318; else as
     OTEL_EXPORTER_OTLP_ENDPOINT says, else none are sent."""
+    trace_sample_ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Of traces that begin here, how many are kept; a caller's trace is kept if the caller says so
+    (traceparent)."""
     drain_seconds: Seconds = 0.0
     """On SIGTERM: how long to answer on while not ready, so that a balancer looks elsewhere."""
     shutdown_seconds: Annotated[float, Meta(ge=1, le=3_600)] = 30.0

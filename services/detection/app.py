@@ -88,7 +88,9 @@ def build(settings: Settings, store: Store) -> Service:
     count = settings.lanes or max(1, cores.available() // settings.intra_threads)
     limit = QUEUE_PER_LANE * count if settings.queue_limit is None else settings.queue_limit
     counted = DetectionMetrics(registry)
-    spans = Spans.open(settings.otlp_endpoint, metrics=registry)
+    spans = Spans.open(
+        settings.otlp_endpoint, metrics=registry, sample_ratio=settings.trace_sample_ratio
+    )
     account = Account(metrics=counted, spans=spans)
     store.counted = counted.reloaded
     mending = Mending(store)
@@ -98,7 +100,7 @@ def build(settings: Settings, store: Store) -> Service:
         stuck_seconds=settings.stuck_seconds,
         stuck=mending.mend,
     )
-    counted.watch(lanes, store)
+    counted.watch(lanes, store, outcomes=problems.OUTCOMES)
     looking = Looking(
         store=store,
         lanes=lanes,

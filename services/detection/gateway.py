@@ -53,6 +53,10 @@ def client(*, key: str | None = None) -> httpx.AsyncClient:
     )
 
 
+OUTCOMES = ("committed", "busy", "refused", "failed", "timeout", "unreachable")
+"""Of one attempt, for metrics."""
+
+
 class Gateway:
     """The gateway at one address."""
 

@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from detection import gateway
 from detection.lanes import Lanes
 from detection.models.store import Store
 from sightline.messages import DetectedObject, StageTimings
@@ -87,9 +88,19 @@ class DetectionMetrics:
         )
         for outcome in ("loaded", "refused"):
             self._reloads.labels(outcome)
+        for outcome in gateway.OUTCOMES:
+            self._forwards.labels(outcome)
 
-    def watch(self, lanes: Lanes, store: Store) -> None:
-        """Tell how these are doing whenever somebody asks."""
+    def watch(self, lanes: Lanes, store: Store, *, outcomes: Sequence[str] = ()) -> None:
+        """Tell how these are doing whenever somebody asks.
+
+        The series of the loaded models begin now, at 0; `outcomes` are those of failed images.
+        """
+        for model in store.models:
+            self._durations.labels(model)
+            self._confidence.labels(model)
+            for outcome in ("answered", *outcomes):
+                self._images.labels(model, outcome)
         waiting = Gauge(
             "sightline_detection_queue_depth",
             "Images that wait for a lane.",
@@ -104,6 +115,12 @@ class DetectionMetrics:
         busy.set_function(lambda: lanes.busy)
         count = Gauge("sightline_detection_lanes", "Lanes there are.", registry=self._registry)
         count.set(lanes.count)
+        refused = Gauge(
+            "sightline_detection_models_refused",
+            "Models whose newest file is not served, since it was refused.",
+            registry=self._registry,
+        )
+        refused.set_function(lambda: store.refused)
         self._registry.register(_Told(lanes, store))
 
     def detected(

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from serving import command
 from serving.keychain import AccessSettings
+from telemetry import logs
 
 SERVICE = "detection"
 PREFIX = "SIGHTLINE_DETECTION_"
@@ -101,11 +102,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     gateway_url: Annotated[str, Meta(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")] | None = None
     """Where frames are committed; nothing is forwarded where this is not set."""
 
-    gateway_key: str | None = None
+    gateway_key: Annotated[str, Meta(pattern=r"^[!-~]+$")] | None = None
     """The API key that is shown to the gateway; named by its file."""
 
     otlp_endpoint: str | None = None
     """Where traces go, as OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT where this is not set."""
+    trace_sample_ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Of traces that begin here, how many are kept; a caller's trace is kept if the caller says so
+    (traceparent)."""
 
     access: AccessSettings = msgspec.field(default_factory=AccessSettings)
     """Who may do what: a table."""
@@ -119,6 +123,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """On SIGTERM: how long open requests may take to end."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Of the JSON lines on stdout."""
+    log_sample_rate: Annotated[float, Meta(gt=0, le=1_000_000)] = logs.SAMPLE_RATE
+    """Lines of successful calls to one route that are written each second; of what comes on top,
+    1 in log_sample_every. Failures, slow calls and warnings are always written."""
+    log_sample_every: Annotated[int, Meta(ge=1, le=1_000_000)] = logs.SAMPLE_EVERY
+    """Which, the trace id decides, alike in every service; 1 keeps all. Such a line says how many
+    were left out before it (`suppressed`)."""
     version: str = msgspec.field(default_factory=command.release)
     """Marks log lines and metrics."""
     colour: str = "none"

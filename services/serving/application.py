@@ -36,7 +36,7 @@ def application(
     Each request's span goes to `spans`; whoever opened them closes them.
     Handlers in `exception_handlers` must be coroutine functions; they come before the shared ones.
     """
-    return Starlette(
+    app = Starlette(
         routes=[
             *routes,
             *(guard.routes() if guard else ()),
@@ -55,3 +55,5 @@ def application(
         exception_handlers={**problems.handlers(), **(exception_handlers or {})},
         lifespan=lifespan,
     )
+    app.state.metrics = metrics
+    return app

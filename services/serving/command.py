@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
+
+from telemetry.redaction import SECRETS
 
 REFUSED = 2
 """Exit code of a process that refuses to start: a setting or a file must be mended first."""
@@ -25,7 +28,7 @@ class Arguments:
 
 def parse(*, program: str, description: str, argv: Sequence[str] | None = None) -> Arguments:
     """Read --config, --host, --port and --port-file; exits with 2 when it cannot."""
-    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser = _Parser(prog=program, description=description)
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as TOML")
     parser.add_argument("--host", help="address to listen on")
     parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
@@ -41,6 +44,13 @@ def parse(*, program: str, description: str, argv: Sequence[str] | None = None) 
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Quotes what it does not understand; that may be a secret in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(SECRETS.text(message))
+
+
 def release() -> str:
     """The version of the installed distribution, such as 0.1.0."""
     try:
@@ -51,6 +61,6 @@ def release() -> str:
 
 def refuse(program: str, sentence: object, *, code: int = REFUSED) -> int:
     """Say on stderr, in one line, why the process does not start; give back its exit code."""
-    line = " ".join(str(sentence).split())
+    line = " ".join(SECRETS.text(str(sentence)).split())
     print(f"{program}: {line}", file=sys.stderr, flush=True)  # noqa: T201 - the log is not set up yet
     return code

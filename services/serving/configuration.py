@@ -19,6 +19,8 @@ import msgspec
 
 from serving.errors import ConfigurationError
 from sightline.messages import MessageError, convert
+from telemetry import redaction
+from telemetry.redaction import SECRETS
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -60,6 +62,8 @@ def load(
         if value is not None:
             data[name] = value
             origins[name] = "--" + name.replace("_", "-")
+    # Before the check of the whole: a sentence about what is wrong may quote it.
+    _keep_out(data)
     try:
         return convert(data, kind)
     except MessageError as error:
@@ -105,11 +109,27 @@ def _is_service_link(rest: str, text: str) -> bool:
 
 def _secret(variable: str, file: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        secret = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
         raise ConfigurationError(f"{variable}: {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{variable}: {file}: not UTF-8 text") from error
+    SECRETS.register(secret)
+    return secret
+
+
+def _keep_out(data: Any, name: str = "") -> None:
+    """Keep out of the log what a setting's name says is a secret, and passwords in addresses."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            _keep_out(value, str(key))
+    elif isinstance(data, list | tuple):
+        for value in data:
+            _keep_out(value, name)
+    elif isinstance(data, str):
+        SECRETS.register(*redaction.of_url(data))
+        if redaction.is_secret(name):
+            SECRETS.register(data)
 
 
 def _type_at(kind: Any, path: tuple[str, ...]) -> Any:

@@ -6,6 +6,8 @@ import random
 import re
 from contextvars import ContextVar
 
+from telemetry.redaction import SECRETS
+
 HEADER = "x-request-id"
 
 _random = random.Random()  # noqa: S311 - seeded by the operating system, and no secret
@@ -17,8 +19,8 @@ current: ContextVar[str | None] = ContextVar("sightline_request_id", default=Non
 
 
 def accepted(header: str | None) -> str:
-    """The caller's id, or a new one where there is none or it could corrupt a log."""
-    if header is not None and _SANE.fullmatch(header):
+    """The caller's id, or a new one where there is none, it is a secret or could corrupt a log."""
+    if header is not None and _SANE.fullmatch(header) and SECRETS.text(header) == header:
         return header
     # Unique, and no secret: the operating system need not be asked for each.
     return f"{_random.getrandbits(128):032x}"

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from prometheus_client import Gauge
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -86,6 +87,11 @@ def routes(*, readiness: Readiness, metrics: Metrics) -> list[Route]:
     """`/health`, `/ready` and `/metrics`, alike for every service."""
     service, version, colour = metrics.service, metrics.version, metrics.colour
     healthy = Health(service=service, version=version, colour=colour)
+    Gauge(
+        "sightline_ready",
+        "1 while /ready answers 200: requests should be sent here.",
+        registry=metrics.registry,
+    ).set_function(lambda: readiness.ready()[0])
 
     async def health(_request: Request) -> Response:
         return json_answer(healthy, headers=NOT_KEPT)

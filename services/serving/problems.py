@@ -17,6 +17,7 @@ from serving.errors import ServingError
 from sightline.messages import MessageError, Problem, encode
 from sightline.messages.problem import MEDIA_TYPE
 from telemetry import logs
+from telemetry.redaction import SECRETS
 
 log = logs.get("serving.problems")
 
@@ -112,17 +113,21 @@ def internal() -> HttpProblem:
 
 
 def document(problem: HttpProblem) -> Problem:
-    """The problem document of the request at hand."""
+    """The problem document of the request at hand; it quotes no secret, whoever raised it."""
     return Problem(
         type=problem.type,
         title=problem.title,
         status=problem.status,
-        detail=problem.detail,
+        detail=SECRETS.text(problem.detail),
         instance=identity.current.get(),
-        field=problem.field,
-        limit=problem.limit,
-        reason=problem.reason,
+        field=_clean(problem.field),
+        limit=_clean(problem.limit),
+        reason=_clean(problem.reason),
     )
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else SECRETS.text(text)
 
 
 def respond(problem: HttpProblem) -> Response:

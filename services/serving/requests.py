@@ -13,18 +13,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving import identity, problems
 from serving.probes import PATHS, Readiness
 from telemetry import logs, traces
-from telemetry.metrics import METHODS, HttpMetrics
+from telemetry.metrics import METHODS, OTHER_METHOD, HttpMetrics
 from telemetry.spans import Spans
 from telemetry.traces import Trace
 
 CLIENT_GONE = 499
 """The status, in logs and metrics only, of a request whose client left before its answer."""
 
+SLOW_SECONDS = 1.0
+"""Requests that took so long are always in the log."""
+
 UNMATCHED = "unmatched"
 """The route of every path that leads nowhere: one label, however many paths are tried."""
 
 _ROUTE = "sightline.route"
 """Where the scope keeps it: it is asked for more than once."""
+
+_TAKEN = "sightline.route.taken"
+"""Where it keeps whether that route takes the request's method."""
 
 log = logs.get("serving.requests")
 
@@ -48,7 +54,7 @@ class RequestMiddleware:
         began = time.perf_counter()
         headers = Headers(scope=scope)
         request_id = identity.accepted(headers.get(identity.HEADER))
-        trace = traces.received(headers.get(traces.HEADER))
+        trace = self._spans.received(headers.get(traces.HEADER))
         identity.current.set(request_id)
         traces.current.set(trace)
         structlog.contextvars.clear_contextvars()
@@ -73,7 +79,8 @@ class RequestMiddleware:
         probe = route in PATHS
         seconds = ended - began
         self._metrics.end(
-            method=method,
+            # Whoever tries every method on every path makes no series of them.
+            method=method if scope[_TAKEN] else OTHER_METHOD,
             route=route,
             status=status,
             seconds=seconds,
@@ -82,6 +89,11 @@ class RequestMiddleware:
         )
         if self._spans.kept and not probe:
             self._span(scope, status, trace, began, ended)
+        omitted: int | None = 0
+        if not probe and status < 400 and seconds < SLOW_SECONDS:
+            omitted = logs.left_out("request", method, route, trace_id=trace.trace_id)
+        if omitted is None:
+            return
         write = log.debug if probe else log.info
         write(
             "request",
@@ -89,6 +101,7 @@ class RequestMiddleware:
             route=route,
             status=status,
             duration_ms=round(seconds * 1000.0, 2),
+            **({"suppressed": omitted} if omitted else {}),
         )
 
     def _span(self, scope: Scope, status: int, trace: Trace, began: float, ended: float) -> None:
@@ -143,14 +156,18 @@ def route_of(scope: Scope) -> str:
     """The template of the route that a request went to, such as /v1/events/{uid}."""
     known = scope.get(_ROUTE)
     if known is None:
-        known = scope[_ROUTE] = _match(scope)
+        known, scope[_TAKEN] = _match(scope)
+        scope[_ROUTE] = known
     return str(known)
 
 
-def _match(scope: Scope) -> str:
-    router = scope.get("router")
-    for route in getattr(router, "routes", ()):
+def _match(scope: Scope) -> tuple[str, bool]:
+    """The route, and whether it takes the method, as the router decides it."""
+    partly = UNMATCHED
+    for route in getattr(scope.get("router"), "routes", ()):
         match, _ = route.matches(scope)
-        if match is not Match.NONE:
-            return str(getattr(route, "path", UNMATCHED))
-    return UNMATCHED
+        if match is Match.FULL:
+            return str(getattr(route, "path", UNMATCHED)), True
+        if match is Match.PARTIAL and partly is UNMATCHED:
+            partly = str(getattr(route, "path", UNMATCHED))
+    return partly, partly is UNMATCHED

@@ -20,6 +20,7 @@ from prometheus_client import Counter
 
 from telemetry import logs
 from telemetry.metrics import Metrics
+from telemetry.redaction import SECRETS
 from telemetry.spans import Attributes, Kind
 from telemetry.traces import SAMPLED, Trace
 
@@ -71,9 +72,12 @@ class Collector:
             context=_context(trace_id, trace.span_id),
             parent=None if trace.parent_id is None else _context(trace_id, trace.parent_id),
             resource=self._resource,
-            attributes=attributes,
+            attributes={
+                key: SECRETS.text(each) if isinstance(each, str) else each
+                for key, each in attributes.items()
+            },
             kind=_KINDS[kind],
-            status=_UNSET if error is None else Status(StatusCode.ERROR, error),
+            status=_UNSET if error is None else Status(StatusCode.ERROR, SECRETS.text(error)),
             start_time=epoch + int(began * _NANOSECONDS),
             end_time=epoch + int(ended * _NANOSECONDS),
             instrumentation_scope=self._scope,

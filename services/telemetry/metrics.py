@@ -20,6 +20,8 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from telemetry import logs
+from telemetry.cgroups import Groups
 from telemetry.exposition import TEXT, Format
 from telemetry.traces import Trace
 
@@ -37,6 +39,9 @@ DELIVERY_BUCKETS = (
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0,
 )  # fmt: skip
 """Seconds from a frame's capture or commit to its delivery: outages make these hours."""
+
+OTHER_METHOD = "other"
+"""The label of every method that HTTP does not know, or the route does not take."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -56,16 +61,23 @@ class Metrics:
 
 
 def registry(*, service: str, version: str, colour: str) -> Metrics:
-    """A fresh registry with `sightline_build_info` and the process's own metrics."""
+    """A fresh registry with what is told of every process: what it is, and what it takes."""
     inner = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=inner)
     PlatformCollector(registry=inner)
+    inner.register(logs.LINES)
+    inner.register(logs.SUPPRESSED)
     Gauge(
         "sightline_build_info",
         "Always 1: which service this is; version and colour are on every sample.",
         ["service"],
         registry=inner,
     ).labels(service).set(1)
+    Gauge(
+        "sightline_memory_limit_bytes",
+        "Memory that the container may take, by its control groups; NaN where nothing limits it.",
+        registry=inner,
+    ).set_function(Groups().memory_bytes)
     return Metrics(registry=inner, service=service, version=version, colour=colour)
 
 
@@ -107,7 +119,7 @@ class HttpMetrics:
         self, *, method: str, route: str, status: int, seconds: float, trace: Trace | None = None
     ) -> None:
         """Its answer is out, or its client gone. `trace` is an example of such a request."""
-        method = method if method in METHODS else "other"
+        method = method if method in METHODS else OTHER_METHOD
         self._in_flight.dec()
         key = (method, route, status)
         children = self._children.get(key)

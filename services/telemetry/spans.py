@@ -7,11 +7,15 @@ queue; a thread sends what is in it. A collector that is away costs the spans, a
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
-from telemetry import logs, traces
+from telemetry import logs, redaction, traces
 from telemetry.metrics import Metrics
+from telemetry.redaction import SECRETS
+from telemetry.sampling import below
 from telemetry.traces import Trace
 
 if TYPE_CHECKING:
@@ -50,8 +54,10 @@ def endpoint(setting: str | None, environ: Mapping[str, str]) -> str | None:
 class Spans:
     """Where ended spans go. Times are readings of `time.perf_counter`."""
 
-    def __init__(self, collector: Collector | None = None) -> None:
+    def __init__(self, collector: Collector | None = None, *, sample_ratio: float = 1.0) -> None:
+        """Of traces that begin here, `sample_ratio` are kept."""
         self._collector = collector
+        self._ratio = sample_ratio
 
     @classmethod
     def open(
@@ -60,16 +66,25 @@ class Spans:
         *,
         metrics: Metrics,
         environ: Mapping[str, str] = os.environ,
+        sample_ratio: float = 1.0,
     ) -> Spans:
         """Begin to send, where there is an endpoint; `metrics` says which service this is."""
         url = endpoint(setting, environ)
         if url is None:
-            return cls()
+            return cls(sample_ratio=sample_ratio)
+        SECRETS.register(*redaction.of_url(url), *_header_values(environ))
         # Takes longer to import than all the rest of a service.
         from telemetry.collector import Collector  # noqa: PLC0415
 
         log.info("spans are sent", endpoint=url)
-        return cls(Collector(url, metrics=metrics))
+        return cls(Collector(url, metrics=metrics), sample_ratio=sample_ratio)
+
+    def received(self, header: str | None) -> Trace:
+        """The span of a request: a child of the caller's, kept if that is; else a trace's first."""
+        trace = traces.received(header)
+        if self._ratio < 1.0 and trace.parent_id is None and not below(trace.trace_id, self._ratio):
+            return replace(trace, flags=trace.flags & ~traces.SAMPLED)
+        return trace
 
     @property
     def kept(self) -> bool:
@@ -133,3 +148,12 @@ class Spans:
         """Send what waits, for so long at most; then no more is taken."""
         if self._collector is not None:
             self._collector.close(seconds=seconds)
+
+
+def _header_values(environ: Mapping[str, str]) -> Iterator[str]:
+    """What OpenTelemetry's exporter shows the collector: a key of the site's trace store, say."""
+    for variable in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        for header in environ.get(variable, "").split(","):
+            value = unquote(header.partition("=")[2]).strip()
+            # "Bearer KEY": the key alone is as secret.
+            yield from {value, value.rpartition(" ")[2]}

@@ -49,7 +49,7 @@ class NoObserver:
     """Nobody counts here."""
 
     def __getattr__(self, _name: str) -> Any:
-        return lambda *_: None
+        return lambda *_, **__: None
 
 
 class Count:

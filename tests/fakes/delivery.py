@@ -7,8 +7,10 @@ import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from cop_gateway.delivery import Bulletin
+from cop_gateway.delivery.delays import Delays
 from cop_gateway.delivery.errors import UnsendableError
 from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.record import Account, Delivery, Dispatch
@@ -62,13 +64,13 @@ class FakeSource:
         self.paused = False
         self.add(events)
 
-    def add(self, count: int) -> None:
+    def add(self, count: int, **fields: Any) -> None:
         """So many new events are committed, and announced."""
         for _ in range(count):
             sequence = len(self._events) + 1
             self._events.append(
-                Dispatch(sequence=sequence, committed_at=NOW, xml=event(sequence))
-            )  # fmt: skip
+                Dispatch(sequence=sequence, committed_at=NOW, xml=event(sequence), **fields)
+            )
         self.bulletin.announce(len(self._events))
 
     def after(self, sequence: int, limit: int) -> list[Dispatch]:
@@ -225,15 +227,23 @@ class FakeObserver:
         self.repeated_events = 0
         self.acknowledged_events = 0
         self.buried_events = 0
+        self.filtered_events = 0
+        self.outdated_events = 0
+        self.delays: list[Delays] = []
         self.connections = 0
 
     def sent(self, sink: str, events: int, repeated: int) -> None:
         self.sent_events += events
         self.repeated_events += repeated
 
-    def acknowledged(self, sink: str, events: int, seconds: float) -> None:
+    def acknowledged(self, sink: str, events: int, seconds: float, delays: Delays) -> None:
         assert seconds >= 0
         self.acknowledged_events += events
+        self.delays.append(delays)
+
+    def skipped(self, sink: str, *, filtered: int, outdated: int) -> None:
+        self.filtered_events += filtered
+        self.outdated_events += outdated
 
     def buried(self, sink: str) -> None:
         self.buried_events += 1

@@ -1,4 +1,4 @@
-"""What several files of TLS tests begin with."""
+"""What several files of tests begin with: stores, and certificates."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import pytest
 
 from fakes.authority import Issued, server_context
 from fakes.tls_server import CA, SERVER, Folder
+from stores import open_store, postgres, store
+
+__all__ = ["open_store", "postgres", "store"]
 
 
 @pytest.fixture

@@ -310,4 +310,4 @@ def test_log_lines_are_json_and_name_their_request(service):
     assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert line["span_id"] != "b7ad6b7169203331"
     assert (line["service"], line["version"], line["colour"]) == ("detection", "9.8.7", "blue")
-    assert line["timestamp"].endswith("Z")
+    assert line["time"].endswith("Z")

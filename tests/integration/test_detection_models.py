@@ -101,15 +101,20 @@ def test_a_bad_new_version_leaves_the_old_one_and_says_why(
     service: Detection, models: Path
 ) -> None:
     path = models / "blobs.onnx"
-    path.write_bytes(path.read_bytes()[:500])
+    good = path.read_bytes()
+    path.write_bytes(good[:500])
     problem = decode(reload(service, "blobs").body, Problem)
     assert (problem.status, problem.type) == (422, "/problems/model-refused")
     assert str(path) in problem.detail
     assert looked(service.post(PICTURE)) == ("blobs", "1", ["red"])
     assert http(f"{service.url}/ready").status == 200
     assert service.metric("sightline_detection_model_loads_total", outcome="refused") == 1
+    assert service.metric("sightline_detection_models_refused") == 1
     (line,) = [line for line in service.lines() if "not reloaded" in line["event"]]
     assert line["reason"] in problem.detail
+    path.write_bytes(good)
+    assert reload(service, "blobs").status == 200
+    assert service.metric("sightline_detection_models_refused") == 0
 
 
 def test_sighup_serves_what_the_folder_holds(service: Detection, models: Path) -> None:

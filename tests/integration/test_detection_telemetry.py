@@ -236,3 +236,17 @@ def test_what_clients_send_makes_no_series(service: Detection) -> None:
     after = series(service)
     assert after == before
     assert not any("odd-" in each for each in after)
+
+
+def test_what_may_become_of_an_image_is_told_before_it_happens(tmp_path: Path, model: Path) -> None:
+    with started(Detection(tmp_path, model)) as service:
+        lines = http(f"{service.url}/metrics").body.decode().splitlines()
+    told = {line.rpartition(" ")[0].partition(",version")[0]: line[-3:] for line in lines}
+    for series in (
+        'sightline_detection_images_total{colour="blue",model="blobs",outcome="answered"',
+        'sightline_detection_images_total{colour="blue",model="blobs",outcome="queue_full"',
+        'sightline_detection_images_total{colour="blue",model="blobs",outcome="client_gone"',
+        'sightline_detection_forwards_total{colour="blue",outcome="unreachable"',
+        'sightline_detection_forwards_total{colour="blue",outcome="committed"',
+    ):
+        assert told.get(series) == "0.0", series

@@ -68,6 +68,26 @@ class TestReplicas:
         arrived(client, producers.acknowledged)
         client.close()
 
+    def test_a_sink_is_paused_and_resumed_at_whichever_gateway(
+        self, two: tuple[Gateway, Gateway], taky: Taky
+    ) -> None:
+        """Behind one address, an operator cannot choose which of them is asked."""
+        wait_for(
+            lambda: {self.state(g) for g in two} == {"connected", "standby"}, what="one holder"
+        )
+        holder, other = two if self.state(two[0]) == "connected" else two[::-1]
+        assert http(f"{other.url}/v1/sinks/tak/pause", body=b"").status == 200
+        wait_for(lambda: {self.state(g) for g in two} == {"paused"}, what="both to pause")
+        holder.post(report("while-paused"))
+        time.sleep(3.0)  # longer than a takeover takes
+        assert {self.state(g) for g in two} == {"paused"}
+        assert other.get("/v1/sinks/tak")["lag_events"] > 0
+        assert http(f"{holder.url}/v1/sinks/tak/resume", body=b"").status == 200
+        wait_for(
+            lambda: {self.state(g) for g in two} == {"connected", "standby"}, what="one holder"
+        )
+        wait_for(lambda: other.get("/v1/sinks/tak")["lag_events"] == 0, what="delivery")
+
     def test_one_object_has_one_uid_whichever_gateway_saw_it(
         self, two: tuple[Gateway, Gateway]
     ) -> None:

@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.table import Table
 
 from sightline.cli import exits
+from sightline.cli.duration import Duration
 from sightline.cli.failure import Failure, missing
 
 if TYPE_CHECKING:
@@ -27,22 +28,6 @@ if TYPE_CHECKING:
     from sightline.demo.stream import Show
 
 _LINE_SECONDS = 5.0
-
-
-class _Duration(click.ParamType[float]):
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        from sightline.demo.plan import duration  # noqa: PLC0415 - after --help
-
-        if isinstance(value, float):
-            return value
-        try:
-            return duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _tak(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -58,7 +43,7 @@ def _tak(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 
 
 @click.command()
-@click.option("--for", "seconds", type=_Duration(), help="Stop after 30s, 2m, 1h.")
+@click.option("--for", "seconds", type=Duration(), help="Stop after 30s, 2m, 1h.")
 @click.option("--frames", type=click.IntRange(1, 10_000_000), help="Stop after so many frames.")
 @click.option("--rate", type=click.FloatRange(0.1, 1000), default=10.0, show_default=True,
               help="Frames a second, of all cameras together.")  # fmt: skip

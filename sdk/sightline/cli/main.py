@@ -16,6 +16,7 @@ from sightline.cli import exits  # noqa: E402
 from sightline.cli.demo import demo  # noqa: E402
 from sightline.cli.detect import detect  # noqa: E402
 from sightline.cli.doctor import doctor  # noqa: E402
+from sightline.cli.fly import fly  # noqa: E402
 from sightline.cli.models import models  # noqa: E402
 from sightline.cli.simulate import simulate  # noqa: E402
 from sightline.cli.watch import watch  # noqa: E402
@@ -40,7 +41,7 @@ def cli(context: click.Context) -> None:
     context.obj = BEGAN
 
 
-for command in (demo, simulate, detect, watch, models, doctor):
+for command in (demo, simulate, fly, detect, watch, models, doctor):
     cli.add_command(command)
 
 

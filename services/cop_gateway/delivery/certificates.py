@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cop_gateway.delivery.errors import DeliveryError
+from telemetry.redaction import SECRETS
 
 _KEY = re.compile(rb"-----BEGIN ((?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY-----)")
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
@@ -47,6 +48,7 @@ def read_bundle(data: bytes, *, password: str | None = None, name: str) -> Bundl
 
     Raises CredentialsError naming the file and what is wrong, never the password.
     """
+    SECRETS.register(password)
     if data.startswith(_JAVA_KEYSTORES):
         raise CredentialsError(
             f"{name} is a Java keystore (JKS): give the .p12 or .pem that belongs to it"

@@ -25,6 +25,7 @@ from cop_gateway.delivery.suspicion import Suspicion
 from cop_gateway.outbox.errors import HoldLostError, StoreFailedError
 from cop_gateway.outbox.record import Hold
 from sightline.messages import SinkState
+from telemetry.redaction import SECRETS
 
 _log = structlog.get_logger(__name__)
 
@@ -122,8 +123,9 @@ class Courier:
             self._end.clear()
             hold = await self._take_hold()
             if hold is None:
-                self._turn("taken")
-                await self._rest(self.policy.pace.hold_seconds)
+                if self._wanted:
+                    self._turn("taken")
+                    await self._rest(self.policy.pace.hold_seconds)
                 continue
             self._turn("held")
             try:
@@ -161,16 +163,24 @@ class Courier:
         return not (self._stopping or self._paused)
 
     async def _take_hold(self) -> Hold | None:
+        hold = None
         try:
             hold = await asyncio.to_thread(self._storage.hold, self.name)
             # Another process may have delivered meanwhile, or is delivering now.
             account = await asyncio.to_thread(self._storage.account, self.name)
-            self._standing.cursor, self._standing.ponged = account.cursor, account.ponged
-            if hold is not None:
-                self._standing.by_send = self.policy.acknowledge == "send"
         except StoreFailedError as error:
             self._standing.last_error = str(error)
+            wanted = False
+        else:
+            self._standing.cursor, self._standing.ponged = account.cursor, account.ponged
+            # Whichever process the operator asked.
+            self._paused = self._paused or account.paused
+            wanted = self._wanted
+        if hold is not None and not wanted:
+            await asyncio.to_thread(hold.release)
             return None
+        if hold is not None:
+            self._standing.by_send = self.policy.acknowledge == "send"
         return hold
 
     async def _serve(self, hold: Hold) -> None:
@@ -215,9 +225,12 @@ class Courier:
         self._turn("stop" if self._stopping else "pause" if self._paused else "taken")
 
     async def _watch(self, hold: Hold) -> None:
-        """Return when the hold is lost, and end what is under way."""
+        """Return when the hold is lost or the sink is paused, and end what is under way."""
         with contextlib.suppress(StoreFailedError):
-            while await asyncio.to_thread(hold.alive):  # noqa: ASYNC110 - storage is asked
+            while await asyncio.to_thread(hold.alive):
+                if (await asyncio.to_thread(self._storage.account, self.name)).paused:
+                    self.pause()
+                    return
                 await asyncio.sleep(self.policy.pace.hold_seconds)
         _log.warning("sink_taken_over", sink=self.name)
         self._wake()
@@ -272,8 +285,18 @@ class Courier:
         self._turn("pause")
         while self._paused and not self._stopping:
             self._resumed.clear()
-            await self._resumed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.policy.pace.hold_seconds):
+                    await self._resumed.wait()
+            await self._look_whether_paused()
         self._turn("stop" if self._stopping else "resume")
+
+    async def _look_whether_paused(self) -> None:
+        """Another gateway may have been told to go on."""
+        if not self._stopping:
+            with contextlib.suppress(StoreFailedError):
+                account = await asyncio.to_thread(self._storage.account, self.name)
+                self._paused = account.paused
 
     def _turn(self, happening: Happening) -> None:
         before, self.state = self.state, following(self.state, happening)
@@ -282,4 +305,5 @@ class Courier:
 
 
 def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """For operators, who read it in the answer of a call as well."""
+    return SECRETS.text(str(error)) or type(error).__name__

@@ -12,6 +12,7 @@ import structlog
 from cop_gateway.delivery.certificates import Bundle, CredentialsError, read_bundle
 from cop_gateway.delivery.credentials import Credentials
 from serving.stamp import Stamp, stamp
+from telemetry.redaction import SECRETS
 
 _log = structlog.get_logger(__name__)
 
@@ -115,9 +116,11 @@ def reveal(secret: Secret | None) -> str | None:
     if not isinstance(secret, Path):
         return secret
     try:
-        return read_file(secret).decode().rstrip("\r\n")
+        revealed = read_file(secret).decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise CredentialsError(f"{secret} is not UTF-8 text") from error
+    SECRETS.register(revealed)
+    return revealed
 
 
 def _bundle(path: Path | None, password: Secret | None) -> Bundle | None:

@@ -12,10 +12,11 @@ from datetime import datetime
 from cop_gateway.cot import Stamp, is_ping, is_pong, ping, pong, stamp
 from cop_gateway.delivery.agenda import Agenda, bury
 from cop_gateway.delivery.bulletin import Bulletin
+from cop_gateway.delivery.delays import delays
 from cop_gateway.delivery.errors import SinkLostError, UnsendableError
 from cop_gateway.delivery.policy import Policy
 from cop_gateway.delivery.ports import Connection
-from cop_gateway.delivery.selection import DEAD
+from cop_gateway.delivery.selection import DEAD, FILTERED, STALE, SUPERSEDED
 from cop_gateway.delivery.settlements import Settlements
 from cop_gateway.delivery.standing import Observer, Standing, Storage
 from cop_gateway.delivery.window import Batch, Window
@@ -326,10 +327,19 @@ class Exchange:
         if batch.events:
             standing.suspicion.passed()
             seconds = (now - batch.sent_at).total_seconds()
-            self._observer.acknowledged(self._policy.name, batch.events, seconds)
+            chosen = batch.selection.chosen if batch.selection else ()
+            self._observer.acknowledged(
+                self._policy.name, batch.events, seconds, delays(chosen, now=now)
+            )
         delivery = None
         if batch.selection is not None:
             standing.dead -= set(batch.selection.skipped.get(DEAD, ()))
+            if batch.selection.skipped:
+                self._observer.skipped(
+                    self._policy.name,
+                    filtered=batch.selection.count(FILTERED),
+                    outdated=batch.selection.count(STALE, SUPERSEDED),
+                )
             delivery = Delivery(
                 first=batch.selection.first,
                 last=batch.selection.last,

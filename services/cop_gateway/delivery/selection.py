@@ -91,6 +91,10 @@ class Selection:
     chosen: tuple[Dispatch, ...]
     skipped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
+    def count(self, *reasons: str) -> int:
+        """How many are left out for these reasons."""
+        return sum(len(self.skipped.get(reason, ())) for reason in reasons)
+
 
 def select(
     batch: Sequence[Dispatch],

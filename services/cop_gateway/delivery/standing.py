@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cop_gateway.delivery.delays import Delays
 from cop_gateway.delivery.ports import Graveyard, Ledger, Source
 from cop_gateway.delivery.suspicion import Suspicion
 
@@ -19,8 +20,11 @@ class Observer(Protocol):
     def sent(self, sink: str, events: int, repeated: int) -> None:
         """So many events went out, so many of them not for the first time."""
 
-    def acknowledged(self, sink: str, events: int, seconds: float) -> None:
-        """So many events were acknowledged, so long after they were sent."""
+    def acknowledged(self, sink: str, events: int, seconds: float, delays: Delays) -> None:
+        """So many events were acknowledged, so long after they were sent, committed and seen."""
+
+    def skipped(self, sink: str, *, filtered: int, outdated: int) -> None:
+        """The cursor has passed events that the sink does not want, or whose time was over."""
 
     def buried(self, sink: str) -> None:
         """An event became a dead letter."""

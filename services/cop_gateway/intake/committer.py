@@ -10,7 +10,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +25,9 @@ from cop_gateway.pipeline import Picture, World, advance
 from cop_gateway.pipeline.recovery import caught_up
 from cop_gateway.pipeline.retraction import Withdrawal, retraction, without
 from sightline.messages import DetectionReport, Event
+from telemetry import traces
+from telemetry.spans import Spans
+from telemetry.traces import Trace
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +69,8 @@ class _Job:
     key: FrameKey
     work: DetectionReport | Withdrawal
     received_at: datetime
-    trace_id: str | None
+    submitted: float
+    trace: Trace | None
     answer: asyncio.Future[Committed]
 
 
@@ -87,6 +91,7 @@ class Committer:
         announce: Callable[[int], None],
         queue_limit: int = 1024,
         group_limit: int = 128,
+        spans: Spans | None = None,
     ) -> None:
         self._store = store
         self._world = world
@@ -96,6 +101,7 @@ class Committer:
         self._announce = announce
         self._queue_limit = queue_limit
         self._group_limit = group_limit
+        self._spans = spans or Spans()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._stopping = False
@@ -118,7 +124,7 @@ class Committer:
         self._thread.start()
 
     async def submit(
-        self, work: DetectionReport | Withdrawal, *, trace_id: str | None = None
+        self, work: DetectionReport | Withdrawal, *, trace: Trace | None = None
     ) -> Committed:
         """Answer once the frame (or that a track is taken back) is on the disk.
 
@@ -136,7 +142,8 @@ class Committer:
                 key=_key(work),
                 work=work,
                 received_at=self._clock(),
-                trace_id=trace_id,
+                submitted=time.perf_counter(),
+                trace=trace,
                 answer=answer,
             )
         )
@@ -186,23 +193,34 @@ class Committer:
         first: dict[FrameKey, _Job] = {}
         for job in jobs:
             first.setdefault(job.key, job)
-        began, picture, head = 0.0, self._picture, None
+        picture, head = self._picture, None
+        placing = placed = 0.0
         records: list[FrameRecord] = []
+        commits = self._traced(first.values())
         with self._store.turn() as news:
             known = self._store.receipts(list(first))
             works = [job.work for key, job in first.items() if key not in known]
             if news:
                 picture = caught_up(picture, news, self._world.rules)
             if works:
+                placing = time.perf_counter()
                 picture, records = self._worked(picture, works)
-                records = [_marked(record, first[record.key]) for record in records]
-                began = time.perf_counter()
+                records = [
+                    _marked(record, first[record.key], commits.get(record.key))
+                    for record in records
+                ]
+                placed = time.perf_counter()
                 head = self._store.commit(records, self._clock())
         # Only now is it durable.
         self._picture = picture
         receipts = dict(known)
         if head is not None:
-            self._observer.committed(records, time.perf_counter() - began)
+            ended = time.perf_counter()
+            self._observer.committed(records, ended - placed)
+            for record in records:
+                if (commit := commits.get(record.key)) is not None:
+                    times = (first[record.key].submitted, placing, placed, ended)
+                    self._tell(first[record.key].trace, commit, times, len(records))
             receipts.update((record.key, record.receipt) for record in records)
             self._notify(self._announce, head)
         return [
@@ -213,6 +231,27 @@ class Committer:
             )
             for job in jobs
         ]
+
+    def _traced(self, jobs: Iterable[_Job]) -> dict[FrameKey, Trace]:
+        """The span of each frame's commit, which its deliveries will be below."""
+        if not self._spans.kept:
+            return {}
+        return {
+            job.key: traces.child(job.trace)
+            for job in jobs
+            if job.trace is not None and job.trace.sampled
+        }
+
+    def _tell(
+        self, trace: Trace | None, commit: Trace, times: tuple[float, float, float, float],
+        frames: int,
+    ) -> None:  # fmt: skip
+        """What a frame waited for; placing and committing are the whole group's."""
+        submitted, placing, placed, ended = times
+        about = {"frames": frames}
+        self._spans.child("queue", parent=trace, began=submitted, ended=placing)
+        self._spans.child("place", parent=trace, began=placing, ended=placed, attributes=about)
+        self._spans.record("commit", commit, began=placed, ended=ended, attributes=about)
 
     def _worked(
         self, picture: Picture, works: Sequence[DetectionReport | Withdrawal]
@@ -251,6 +290,11 @@ def _key(work: DetectionReport | Withdrawal) -> FrameKey:
     return FrameKey(camera_id=work.frame.camera_id, frame_id=work.frame.frame_id)
 
 
-def _marked(record: FrameRecord, job: _Job) -> FrameRecord:
-    """The record with what the audit trail wants to know of its way here."""
-    return replace(record, received_at=job.received_at, trace_id=job.trace_id)
+def _marked(record: FrameRecord, job: _Job, commit: Trace | None) -> FrameRecord:
+    """The record with what the audit trail and traces want to know of its way here."""
+    return replace(
+        record,
+        received_at=job.received_at,
+        trace_id=job.trace.trace_id if job.trace else None,
+        span_id=commit.span_id if commit else None,
+    )

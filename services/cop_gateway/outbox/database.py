@@ -52,6 +52,8 @@ def microseconds(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+# The events of one frame, and of one commit, share their times: one object each, hashed once.
+@functools.lru_cache(maxsize=4_096)
 def moment_of(stored: int) -> datetime:
     """A stored time."""
     return _EPOCH + timedelta(microseconds=stored)

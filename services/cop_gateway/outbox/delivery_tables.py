@@ -16,11 +16,18 @@ from cop_gateway.outbox.database import (
     portions,
 )
 from cop_gateway.outbox.intake_tables import read_head
-from cop_gateway.outbox.record import Account, DeadLetter, Delivery, Dispatch
+from cop_gateway.outbox.record import (
+    Account,
+    DeadLetter,
+    Delivery,
+    Dispatch,
+    FrameKey,
+    Traced,
+)
 
 _DISPATCH = (
     "sequence, committed_at, xml, kind, uid, cot_type, class_name, confidence, latitude,"
-    " longitude, ce90_m, stale_at"
+    " longitude, ce90_m, stale_at, captured_at"
 )
 
 
@@ -68,6 +75,26 @@ class DeliveryTables:
                     some,
                 )
                 found.update((row[0], int(row[1])) for row in cursor.fetchall())
+        return found
+
+    def traced(self, sequences: Iterable[int]) -> list[Traced]:
+        """The frames of these events whose traces somebody keeps, in order."""
+        found: list[Traced] = []
+        with self._database.reading("read traces") as cursor:
+            for some in portions(sorted(set(sequences))):
+                cursor.execute(
+                    "SELECT f.camera_id, f.frame_id, f.trace_id, f.span_id, count(*),"  # noqa: S608
+                    " min(e.committed_at) FROM events AS e JOIN frames AS f"
+                    " ON f.camera_id = e.camera_id AND f.frame_id = e.frame_id"
+                    f" WHERE e.sequence IN ({marks(len(some))}) AND f.span_id IS NOT NULL"
+                    " GROUP BY f.camera_id, f.frame_id, f.trace_id, f.span_id"
+                    " ORDER BY min(e.sequence)",
+                    some,
+                )
+                found += [
+                    Traced(FrameKey(row[0], row[1]), row[2], row[3], row[4], moment_of(row[5]))
+                    for row in cursor.fetchall()
+                ]
         return found
 
     def account(self, sink: str) -> Account:
@@ -195,5 +222,6 @@ class DeliveryTables:
 
 
 def _dispatch(row: Sequence[Any]) -> Dispatch:
-    sequence, committed_at, *middle, stale_at = row
-    return Dispatch._make((sequence, moment_of(committed_at), *middle, moment_of(stale_at)))
+    sequence, committed_at, *middle, stale_at, captured_at = row
+    moments = moment_of(stale_at), moment_of(captured_at)
+    return Dispatch._make((sequence, moment_of(committed_at), *middle, *moments))

@@ -12,7 +12,7 @@ from sightline.messages import encode
 
 FRAME_COLUMNS = (
     "camera_id", "frame_id", "captured_at", "committed_at", "receipt", "received_at", "trace_id",
-    "first_sequence", "last_sequence",
+    "span_id", "first_sequence", "last_sequence",
 )  # fmt: skip
 EVENT_COLUMNS = (
     "sequence", "kind", "uid", "cot_type", "class_name", "confidence", "camera_id", "frame_id",
@@ -78,6 +78,7 @@ class Rows:
                     record.receipt,
                     microseconds(record.received_at or committed_at),
                     record.trace_id,
+                    record.span_id,
                     first,
                     self.head,
                 )

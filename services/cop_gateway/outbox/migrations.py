@@ -104,6 +104,28 @@ SQLITE_STEPS: tuple[str, ...] = (
     CREATE INDEX dead_letters_by_time ON dead_letters (buried_at);
     CREATE INDEX deliveries_by_last ON deliveries (last);
     """,
+    """
+    CREATE TABLE backups (
+        id TEXT PRIMARY KEY,               -- names the archive, too
+        kind TEXT NOT NULL,                -- of the archive: sqlite or postgres
+        location TEXT NOT NULL,            -- where it lies: a folder or an address, without secrets
+        started_at INTEGER NOT NULL,
+        finished_at INTEGER,               -- NULL: under way, or whoever made it died
+        error TEXT,                        -- why it failed; NULL and finished: it is there
+        size_bytes INTEGER,
+        sha256 TEXT,
+        schema_version INTEGER,            -- of what is in it
+        head INTEGER,                      -- the newest event in it
+        verified_at INTEGER,               -- when it was last restored and compared
+        restore_seconds REAL,              -- how long that took
+        deleted_at INTEGER                 -- when it was pruned
+    ) WITHOUT ROWID;
+    CREATE INDEX backups_by_end ON backups (finished_at);
+    """,
+    """
+    -- Where the trace of a frame goes on when its events are delivered; NULL where nobody keeps it.
+    ALTER TABLE frames ADD COLUMN span_id TEXT;
+    """,
 )
 
 POSTGRES_STEPS: tuple[str, ...] = (
@@ -194,6 +216,28 @@ POSTGRES_STEPS: tuple[str, ...] = (
     CREATE INDEX retractions ON events (uid, sequence) WHERE kind = 'retraction';
     CREATE INDEX dead_letters_by_time ON dead_letters (buried_at);
     CREATE INDEX deliveries_by_last ON deliveries (last);
+    """,
+    """
+    CREATE TABLE backups (
+        id TEXT PRIMARY KEY,               -- names the archive, too
+        kind TEXT NOT NULL,                -- of the archive: sqlite or postgres
+        location TEXT NOT NULL,            -- where it lies: a folder or an address, without secrets
+        started_at BIGINT NOT NULL,
+        finished_at BIGINT,                -- NULL: under way, or whoever made it died
+        error TEXT,                        -- why it failed; NULL and finished: it is there
+        size_bytes BIGINT,
+        sha256 TEXT,
+        schema_version INTEGER,            -- of what is in it
+        head BIGINT,                       -- the newest event in it
+        verified_at BIGINT,                -- when it was last restored and compared
+        restore_seconds DOUBLE PRECISION,  -- how long that took
+        deleted_at BIGINT                  -- when it was pruned
+    );
+    CREATE INDEX backups_by_end ON backups (finished_at);
+    """,
+    """
+    -- Where the trace of a frame goes on when its events are delivered; NULL where nobody keeps it.
+    ALTER TABLE frames ADD COLUMN span_id TEXT;
     """,
 )
 

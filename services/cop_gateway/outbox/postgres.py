@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from cop_gateway.outbox.database import marks
 from cop_gateway.outbox.errors import HoldLostError, StoreFailedError, StoreUnusableError
+from cop_gateway.outbox.health import Health, Way
 from cop_gateway.outbox.history_tables import EVENT, event_of
 from cop_gateway.outbox.intake_tables import (
     EVENT_COLUMNS,
@@ -88,6 +89,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self.url = url
+        self.health = Health()
         self._pool = ConnectionPool(
             url, min_size=1, max_size=pool_size, kwargs=_SESSION, open=False, timeout=_WAIT_SECONDS,
             check=ConnectionPool.check_connection, name="sightline",
@@ -110,15 +112,25 @@ class PostgresDatabase:
     @contextmanager
     def reading(self, doing: str) -> Iterator[PostgresCursor]:
         """A look at what is committed, all of one moment."""
-        with failing(doing), self._pool.connection() as connection:
+        with self.failing(doing, "read"), self._pool.connection() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield PostgresCursor(connection.cursor())
 
     @contextmanager
     def writing(self, doing: str) -> Iterator[PostgresCursor]:
         """A transaction: all of it or nothing."""
-        with failing(doing), self._pool.connection() as connection:
+        with self.failing(doing, "write"), self._pool.connection() as connection:
             yield PostgresCursor(connection.cursor())
+
+    @contextmanager
+    def failing(self, doing: str, way: Way) -> Iterator[None]:
+        """What PostgreSQL says, as an error of the store."""
+        try:
+            yield
+        except (psycopg.Error, PoolTimeout) as error:
+            self.health.failed(way)
+            raise StoreFailedError(f"the store could not {doing}: {_sentence(error)}") from error
+        self.health.answered(way)
 
 
 class PostgresHold:
@@ -146,6 +158,7 @@ class PostgresOutbox(Outbox):
     def __init__(self, url: str) -> None:
         self._postgres = PostgresDatabase(url)
         super().__init__(self._postgres)
+        self.health = self._postgres.health
         self._turn: PostgresCursor | None = None
         self._known = self.head()
         """Up to where the tracker has seen what was committed."""
@@ -207,9 +220,15 @@ class PostgresOutbox(Outbox):
             cursor.execute("SELECT pg_database_size(current_database())")
             return Space(used=int(cursor.fetchone()[0]), free=None)
 
+    def schema_version(self) -> int:
+        """That of the database: newer than ours when a later release has been started on it."""
+        with self._postgres.reading("read the schema's version") as cursor:
+            cursor.execute("SELECT version FROM schema_version")
+            return int(cursor.fetchone()[0])
+
     def hold(self, sink: str) -> PostgresHold | None:
         """The right to deliver to that sink; None while another process has it."""
-        with failing("take hold of a sink"):
+        with self._postgres.failing("take hold of a sink", "hold"):
             connection = self._postgres.alone()
             try:
                 row = connection.execute(
@@ -237,15 +256,6 @@ class PostgresOutbox(Outbox):
             if row is None or int(row[0]) != self._epochs.get(sink):
                 raise HoldLostError(f"another process delivers to {sink} now")
             self._settle(cursor, sink, deliveries)
-
-
-@contextmanager
-def failing(doing: str) -> Iterator[None]:
-    """What PostgreSQL says, as an error of the store."""
-    try:
-        yield
-    except (psycopg.Error, PoolTimeout) as error:
-        raise StoreFailedError(f"the store could not {doing}: {_sentence(error)}") from error
 
 
 def describe(url: str) -> str:

@@ -78,6 +78,8 @@ class FrameRecord:
     """When it was taken in, by our clock."""
     trace_id: str | None = None
     """W3C trace id of the request that brought it."""
+    span_id: str | None = None
+    """The span of its commit, where somebody keeps its trace: deliveries are told below it."""
 
 
 class Dispatch(NamedTuple):
@@ -95,6 +97,7 @@ class Dispatch(NamedTuple):
     longitude: float = 0.0
     ce90_m: float = 0.0
     stale_at: datetime | None = None
+    captured_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +123,16 @@ class Delivery:
     """By a pong; else it was only sent."""
     skipped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Reason (filtered, stale, superseded, dead) → the sequences that were not sent for it."""
+
+
+class Traced(NamedTuple):
+    """A frame of which something was delivered, and where its trace goes on."""
+
+    key: FrameKey
+    trace_id: str
+    span_id: str
+    events: int
+    committed_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

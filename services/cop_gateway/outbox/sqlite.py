@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cop_gateway.outbox.errors import StoreFailedError, StoreUnusableError
+from cop_gateway.outbox.health import Health, Way
 from cop_gateway.outbox.intake_tables import (
     EVENT_COLUMNS,
     FRAME_COLUMNS,
@@ -40,6 +41,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.health = Health()
         self._guard = _claim(path)
         try:
             self._writer = _connect(path)
@@ -64,7 +66,7 @@ class SqliteDatabase:
     @contextmanager
     def reading(self, doing: str) -> Iterator[sqlite3.Cursor]:
         """A look at what is committed."""
-        with self._reading, _failing(doing):
+        with self._reading, self._failing(doing, "read"):
             cursor = self._reader.execute("BEGIN")
             try:
                 yield cursor
@@ -74,8 +76,21 @@ class SqliteDatabase:
     @contextmanager
     def writing(self, doing: str) -> Iterator[sqlite3.Cursor]:
         """A transaction: all of it or nothing."""
-        with self._writing, _failing(doing), _transaction(self._writer) as cursor:
+        with (
+            self._writing,
+            self._failing(doing, "write"),
+            _transaction(self._writer) as cursor,
+        ):
             yield cursor
+
+    @contextmanager
+    def _failing(self, doing: str, way: Way) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            self.health.failed(way)
+            raise StoreFailedError(f"the store could not {doing}: {error}") from error
+        self.health.answered(way)
 
 
 class Own:
@@ -95,6 +110,7 @@ class SqliteOutbox(Outbox):
     def __init__(self, path: Path) -> None:
         self._file = SqliteDatabase(path)
         super().__init__(self._file)
+        self.health = self._file.health
 
     def close(self) -> None:
         """Finish what runs, fold the log into the file and let go of it."""
@@ -129,6 +145,11 @@ class SqliteOutbox(Outbox):
             )
         left = shutil.disk_usage(self._file.path.parent or ".").free
         return Space(used=(pages - free) * size, free=left)
+
+    def schema_version(self) -> int:
+        """How many steps have been taken with the file."""
+        with self._file.reading("read the schema's version") as cursor:
+            return int(cursor.execute("PRAGMA user_version").fetchone()[0])
 
     def hold(self, sink: str) -> Own:  # noqa: ARG002 - of every sink alike
         """The file has one owner, and so has every sink in it."""
@@ -180,11 +201,3 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
         if connection.in_transaction:
             connection.rollback()
         raise
-
-
-@contextmanager
-def _failing(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreFailedError(f"the store could not {doing}: {error}") from error

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
+from cop_gateway.outbox.backup_tables import BackupTables
 from cop_gateway.outbox.delivery_tables import DeliveryTables
+from cop_gateway.outbox.health import Health
 from cop_gateway.outbox.history_tables import HistoryTables
+from cop_gateway.outbox.ledger_tables import LedgerTables
 from cop_gateway.outbox.record import FrameKey, FrameRecord, Hold, Space
 from cop_gateway.outbox.upkeep_tables import UpkeepTables
 from sightline.messages import Event
 
 
-class Outbox(DeliveryTables, HistoryTables, UpkeepTables, ABC):
+class Outbox(DeliveryTables, HistoryTables, UpkeepTables, BackupTables, LedgerTables, ABC):
     """A store; the adapters add what is theirs alone."""
+
+    health: Health
 
     @abstractmethod
     def turn(self) -> AbstractContextManager[Sequence[Event]]:
@@ -36,6 +41,10 @@ class Outbox(DeliveryTables, HistoryTables, UpkeepTables, ABC):
     @abstractmethod
     def space(self) -> Space:
         """What the store takes, and what is left where it lies."""
+
+    @abstractmethod
+    def schema_version(self) -> int:
+        """Which step of the schema the store has."""
 
     @abstractmethod
     def close(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from starlette.requests import Request
@@ -54,6 +54,8 @@ class DetectionsCall:
     """Why the store takes no more, if it does not."""
     rejected: Callable[[str], None] = lambda _: None
     """Told why a report was not taken in."""
+    arrived: Callable[[timedelta], None] = lambda _: None
+    """Told how old each report's frame is."""
 
     def routes(self) -> list[Route]:
         """Where it is found."""
@@ -104,10 +106,12 @@ class DetectionsCall:
         frame = report.frame
         logs.bind(camera_id=frame.camera_id, frame_id=frame.frame_id)
         sensor = self.ground.sensor(frame.camera_id, frame.sensor)
+        now = self.clock()
+        self.arrived(now - frame.captured_at)
         check(
             report,
             lens=sensor.intrinsics if sensor else None,
-            now=self.clock(),
+            now=now,
             acceptance=self.acceptance,
         )
         return await committed(self.committer, report)
@@ -116,8 +120,7 @@ class DetectionsCall:
 async def committed(committer: Committer, work: DetectionReport | Withdrawal) -> Committed:
     """What became of it once it is on the disk. Raises HttpProblem."""
     try:
-        trace = traces.current.get()
-        return await committer.submit(work, trace_id=trace.trace_id if trace else None)
+        return await committer.submit(work, trace=traces.current.get())
     except IntakeBusyError as error:
         raise HttpProblem(
             status=503,

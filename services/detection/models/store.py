@@ -33,6 +33,7 @@ class Store:
         self.counted: Callable[[str], None] = lambda _: None
         """Gets the outcome of each reload."""
         self._reloading = asyncio.Lock()
+        self._refusals: set[str | None] = set()
         catalogue = manifest.read(path)
         self._models = self._ordered(
             {name: load(listed, options) for name, listed in catalogue.models.items()}, catalogue
@@ -55,18 +56,23 @@ class Store:
         async with self._reloading:
             try:
                 catalogue = await asyncio.to_thread(manifest.read, self._path)
-                listed = catalogue.models.get(name)
-                if listed is None:
-                    known = ", ".join(catalogue.models)
-                    raise ModelNotFoundError(
-                        f"model {name[:64]!r} is not in the folder (known: {known})"
-                    )
+            except ModelError as error:
+                self._refused(None, error)
+                raise
+            self._refusals &= catalogue.models.keys()
+            listed = catalogue.models.get(name)
+            if listed is None:
+                known = ", ".join(catalogue.models)
+                raise ModelNotFoundError(
+                    f"model {name[:64]!r} is not in the folder (known: {known})"
+                )
+            try:
                 model = await asyncio.to_thread(load, listed, self._options)
                 self._models = self._ordered({**self._models, name: model}, catalogue)
             except ModelError as error:
                 self._refused(name, error)
                 raise
-            self.counted("loaded")
+            self._taken(name)
             return model
 
     async def reload_all(self) -> None:
@@ -80,11 +86,13 @@ class Store:
             except ModelError as error:
                 self._refused(None, error)
                 return
+            # What is gone from the folder is refused no longer, and neither is the folder.
+            self._refusals &= catalogue.models.keys()
             models: dict[str, Model] = {}
             for name, listed in catalogue.models.items():
                 try:
                     models[name] = await asyncio.to_thread(load, listed, self._options)
-                    self.counted("loaded")
+                    self._taken(name)
                 except ModelError as error:
                     self._refused(name, error)
                     if name in self._models:
@@ -102,8 +110,18 @@ class Store:
                 log.info("model unloaded", model=name)
             self._models = ordered
 
+    @property
+    def refused(self) -> int:
+        """How many models, the folder's own list included, are not as they were last read."""
+        return len(self._refusals)
+
+    def _taken(self, name: str) -> None:
+        self.counted("loaded")
+        self._refusals.discard(name)
+
     def _refused(self, name: str | None, error: ModelError) -> None:
         self.counted("refused")
+        self._refusals.add(name)
         if name is None:
             log.error("models not reloaded, the earlier ones stay", reason=str(error))
         elif name in self._models:

@@ -22,6 +22,7 @@ from serving.bodies import read_body, unless_gone
 from serving.guard import Rules, client_of
 from serving.problems import HttpProblem, retry_after
 from telemetry import logs
+from telemetry.redaction import SECRETS
 
 MODEL = "/v2/models/{name}"
 VERSION = MODEL + "/versions/{version}"
@@ -68,7 +69,9 @@ def _answered(call: _Call) -> _Call:
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("refused", type=problem.type, status=problem.status, detail=problem.detail)
         return json_answer(
-            reply.Failure(error=problem.detail), status=problem.status, headers=problem.headers
+            reply.Failure(error=SECRETS.text(problem.detail)),
+            status=problem.status,
+            headers=problem.headers,
         )
 
     return safely

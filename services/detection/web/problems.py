@@ -65,12 +65,20 @@ TENSOR_ANSWERS: tuple[tuple[type[DetectionError], int, str], ...] = (
 and not a problem document; the names are for logs and metrics."""
 
 
+def _name(kind: str) -> str:
+    return kind.replace("-", "_")
+
+
+OUTCOMES = ("client_gone", "gateway_refused", *(_name(kind) for _, _, kind in ANSWERS))
+"""What may become of an image that is not answered, for metrics."""
+
+
 def outcome(error: DetectionError) -> str:
     """The error's name in metrics."""
     if isinstance(error, GatewayRefusal):
         # It answered, and not with a failure of its own.
         return "gateway_refused"
-    return _answer(error)[1].replace("-", "_")
+    return _name(_answer(error)[1])
 
 
 def problem(error: DetectionError) -> HttpProblem:

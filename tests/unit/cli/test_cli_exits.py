@@ -43,7 +43,9 @@ def test_the_version_is_the_distributions(sightline: Command) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("fly",),
+        ("soar",),
+        ("fly", "--rate", "0"),
+        ("fly", "--key-file", "/no/such/key"),
         ("demo", "--for", "soon"),
         ("demo", "--frames", "0"),
         ("demo", "--rate", "-1"),

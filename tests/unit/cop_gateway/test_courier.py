@@ -12,6 +12,7 @@ import pytest
 
 from cop_gateway.delivery import Courier
 from cop_gateway.delivery.policy import Breaker, Pace, Policy
+from cop_gateway.delivery.selection import Filter
 from fakes.delivery import (
     NOW,
     PING,
@@ -37,6 +38,7 @@ class Delivery:
         acknowledge: Any = "ping",
         backoff: float = 0.0,
         breaker: Breaker | None = None,
+        policy: dict[str, Any] | None = None,
         **pace: Any,
     ) -> None:
         self.source = source
@@ -51,6 +53,7 @@ class Delivery:
                 backoff=self.backoff,  # type: ignore[arg-type]
                 breaker=breaker or Breaker(failures=1_000),
                 pace=Pace(**{"hold_seconds": 0.02, **pace}),
+                **(policy or {}),
             ),
             transport=self.transport,
             storage=source,
@@ -98,6 +101,24 @@ async def settle() -> None:
     """Let everything happen that can happen without a new cause."""
     for _ in range(50):
         await asyncio.sleep(0.001)
+
+
+async def test_what_is_left_out_is_told_once_the_cursor_has_passed_it():
+    source = FakeSource()
+    old = NOW - timedelta(seconds=1)
+    source.add(2, class_name="bird")
+    source.add(3, class_name="car", stale_at=old)
+    source.add(4, class_name="car", captured_at=NOW - timedelta(seconds=7))
+    source.add(1, class_name="bird", stale_at=old)
+    rules = {"wanted": Filter(classes=frozenset({"car"})), "stale_rule": "live_only"}
+    peer = FakeConnection()
+    async with Delivery(source, peer, policy=rules).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 10)
+        told = delivery.observer
+        assert peer.events == [6, 7, 8, 9]
+        assert (told.filtered_events, told.outdated_events) == (3, 3)
+        assert told.acknowledged_events == 4
+        assert [each for each in told.delays if each.frames] == [((0.0,), (7.0,))]
 
 
 async def test_everything_is_delivered_in_order_and_the_cursor_follows():
@@ -482,13 +503,30 @@ async def test_paused_it_sends_nothing_and_goes_on_where_it_was():
     first, second = FakeConnection(), FakeConnection()
     async with Delivery(FakeSource(2), first, second).under_way() as delivery:
         await delivery.until(lambda: delivery.cursor == 2)
+        delivery.source.paused = True
         delivery.courier.pause()
         await delivery.until(lambda: delivery.told.state == "paused")
         assert first.closed
         delivery.source.add(2)
         await settle()
         assert delivery.transport.attempts == 1
+        delivery.source.paused = False
         delivery.courier.resume()
+        await delivery.until(lambda: delivery.cursor == 4)
+        assert second.events == [3, 4]
+
+
+async def test_paused_and_resumed_by_way_of_another_process():
+    first, second = FakeConnection(), FakeConnection()
+    async with Delivery(FakeSource(2), first, second).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 2)
+        delivery.source.paused = True
+        await delivery.until(lambda: delivery.told.state == "paused")
+        assert first.closed
+        delivery.source.add(2)
+        await settle()
+        assert delivery.transport.attempts == 1
+        delivery.source.paused = False
         await delivery.until(lambda: delivery.cursor == 4)
         assert second.events == [3, 4]
 

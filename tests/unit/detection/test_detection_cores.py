@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from detection import cores
+from telemetry.cgroups import Groups
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,11 @@ def write(folder: Path, **files: str) -> None:
 def limit(tmp_path: Path, groups: str) -> int:
     own = tmp_path / "own"
     own.write_text(groups)
-    return cores.limit(own, tmp_path / "mount")
+    return cores.limit(Groups(own=own, mount=tmp_path / "mount"))
 
 
 def test_without_control_groups_there_is_no_limit(tmp_path):
-    assert cores.limit(tmp_path / "none", tmp_path) == cores.UNLIMITED
+    assert cores.limit(Groups(own=tmp_path / "none", mount=tmp_path)) == cores.UNLIMITED
     assert limit(tmp_path, "0::/\n") == cores.UNLIMITED
 
 
@@ -73,8 +74,7 @@ def test_the_first_version_of_control_groups_has_a_limit_too(tmp_path, folder):
 
 
 def test_a_limit_counts_where_it_is_tighter_than_what_the_scheduler_allows(tmp_path, monkeypatch):
-    monkeypatch.setattr(cores, "_OWN", tmp_path / "none")
-    monkeypatch.setattr(cores, "_MOUNT", tmp_path)
+    monkeypatch.setattr(cores, "_GROUPS", Groups(own=tmp_path / "none", mount=tmp_path))
     allowed = len(os.sched_getaffinity(0))
     assert cores.available() == allowed
     write(tmp_path, cpu__max="100000 100000")

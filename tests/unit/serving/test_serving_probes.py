@@ -58,6 +58,18 @@ async def test_ready_as_long_as_no_check_objects(client, readiness):
     assert (await client.get("/ready")).status_code == 200
 
 
+async def test_metrics_say_whether_it_is_ready(client, readiness):
+    trouble: dict[str, str | None] = {"queue": None}
+    readiness.add("queue", lambda: trouble["queue"])
+    labels = 'colour="blue",version="1.2.3"'
+    assert f"sightline_ready{{{labels}}} 1.0\n" in (await client.get("/metrics")).text
+    trouble["queue"] = "too much waits"
+    assert f"sightline_ready{{{labels}}} 0.0\n" in (await client.get("/metrics")).text
+    trouble["queue"] = None
+    readiness.drain()
+    assert f"sightline_ready{{{labels}}} 0.0\n" in (await client.get("/metrics")).text
+
+
 async def test_a_draining_process_is_not_ready_for_good_but_lives(client, readiness):
     assert not readiness.draining
     readiness.drain()

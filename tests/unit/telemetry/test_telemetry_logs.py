@@ -70,7 +70,7 @@ def test_every_line_has_the_documented_fields():
     before = datetime.now(UTC)
     logs.get("some.module").warning("it happened", sink="tak", events=3)
     (line,) = lines()
-    moment = datetime.fromisoformat(line.pop("timestamp"))
+    moment = datetime.fromisoformat(line.pop("time"))
     assert moment.utcoffset() == timedelta(0)
     assert before <= moment <= datetime.now(UTC)
     assert line == {

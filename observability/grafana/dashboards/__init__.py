@@ -1,0 +1,1 @@
+"""Sightline's dashboards as code: `make dashboards` writes them to ../generated."""

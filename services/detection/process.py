@@ -1,0 +1,82 @@
+"""The service as a process: command line, settings, log, socket, models, application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from detection import allocator
+from detection.errors import ModelError
+from detection.settings import PREFIX, SERVICE, Settings
+from serving import command, configuration, server
+from serving.errors import ConfigurationError, ListenError
+from telemetry import logs
+
+if TYPE_CHECKING:
+    from detection.app import Service
+    from detection.models.store import Store
+
+PROGRAM = "sightline-detection"
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Serve until a signal comes; gives the exit code."""
+    arguments = command.parse(
+        program=PROGRAM,
+        description="Finds objects in frames, and has the gateway commit them.",
+        argv=argv,
+    )
+    try:
+        settings = configuration.load(
+            Settings,
+            prefix=PREFIX,
+            environ=os.environ,
+            file=arguments.config,
+            overrides=arguments.overrides,
+        )
+    except ConfigurationError as error:
+        return command.refuse(PROGRAM, error)
+    logs.configure(
+        service=SERVICE,
+        version=settings.version,
+        colour=settings.colour,
+        level=settings.log_level,
+        sample_rate=settings.log_sample_rate,
+        sample_every=settings.log_sample_every,
+    )
+    logs.catch_crashes()
+    allocator.keep_large_blocks()
+    try:
+        sock = server.listen(settings.host, settings.port)
+    except ListenError as error:
+        return command.refuse(PROGRAM, error, code=1)
+    try:
+        service = _built(settings)
+    except (ConfigurationError, ModelError) as error:
+        return command.refuse(PROGRAM, error)
+    return server.serve(
+        service.app,
+        sock,
+        readiness=service.readiness,
+        drain_seconds=settings.drain_seconds,
+        shutdown_seconds=settings.shutdown_seconds,
+        port_file=arguments.port_file,
+        hung_up=service.reload,
+    )
+
+
+def _built(settings: Settings) -> Service:
+    """The service. Its models are loaded while everything else is still being imported."""
+
+    def load() -> Store:
+        from detection import stock  # noqa: PLC0415 - half of the start is imports
+
+        return stock.load(settings)
+
+    with ThreadPoolExecutor(1) as beside:
+        store = beside.submit(load)
+        from detection import app  # noqa: PLC0415
+
+        return app.build(settings, store.result())
