@@ -114,7 +114,7 @@ wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for build
 	@$(PYTHON) deploy/images/wheelhouse.py .cache/wheelhouse
 
 .PHONY: images-newer
-images-newer: ## List newer versions of the images that compose.yaml pins
+images-newer: ## List newer versions of the images that compose.yaml pins (needs skopeo)
 	@$(PYTHON) deploy/images/newer.py
 
 .PHONY: fuzz

@@ -1,48 +1,36 @@
 """List newer versions of the images that compose.yaml pins.
 
-Asks each image's registry (OCI distribution API) for its tags. One line an image: its name, the
-pinned tag, the newest tag of the same form, and the digest to pin with it. Exit code 0: all are the
-newest and their digests are what the registry has; 1: there is something to do; 2: a registry could
-not be asked. Nothing is changed: what runs in production is changed by a person.
+Asks each image's registry for its tags, by skopeo, which knows a site's mirrors and credentials as
+its other tools do. One line an image: its name, the pinned tag, and the newest tag of the same form
+with the digest to pin, or that it is the newest. Exit code 0: there is nothing to do; 1: there is;
+2: a registry could not be asked. Nothing is changed: a person changes what runs in production.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
+import subprocess
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 COMPOSE = Path(__file__).parents[2] / "compose.yaml"
-
-ACCEPT = ", ".join(
-    f"application/vnd.{kind}+json"
-    for kind in (
-        "oci.image.index.v1",
-        "docker.distribution.manifest.list.v2",
-        "oci.image.manifest.v1",
-        "docker.distribution.manifest.v2",
-    )
-)
-SECONDS = 30.0
+SECONDS = 120.0
 
 _PINNED = re.compile(
-    r"^  (?P<name>[a-z-]+): &[a-z-]+ (?P<registry>[^/\s]+)/(?P<repository>[^:\s]+)"
-    r":(?P<tag>[^@\s]+)@(?P<digest>sha256:[0-9a-f]{64})$",
+    r"^  (?P<name>[a-z-]+): &[a-z-]+ (?P<repository>[^\s@]+)"
+    r":(?P<tag>[^@\s:/]+)@(?P<digest>sha256:[0-9a-f]{64})$",
     re.MULTILINE,
 )
 _VERSION = re.compile(r"(?P<before>v?)(?P<numbers>\d+(\.\d+)*)(?P<after>(-[a-z][a-z0-9.-]*)?)")
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-_NEXT = re.compile(r"<([^>]+)>;\s*rel=\"?next")
 
 
 class RegistryError(Exception):
-    """A registry did not answer as one."""
+    """A registry could not be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +38,6 @@ class Image:
     """An image as it is pinned."""
 
     name: str
-    registry: str
     repository: str
     tag: str
     digest: str
@@ -76,79 +63,34 @@ def newest(tag: str, tags: Iterable[str]) -> str:
     return max(rivals, key=lambda match: [int(n) for n in match["numbers"].split(".")])[0]
 
 
-class Registry:
-    """One registry, as anybody may read it."""
-
-    def __init__(self, host: str, *, scheme: str = "https") -> None:
-        # Docker Hub answers under another name than its images carry.
-        self._base = f"{scheme}://{'registry-1.docker.io' if host == 'docker.io' else host}"
-        self._tokens: dict[str, str] = {}
-
-    def tags(self, repository: str) -> list[str]:
-        """All of them, page by page."""
-        found: list[str] = []
-        path: str | None = f"/v2/{repository}/tags/list?n=1000"
-        while path is not None:
-            headers, body = self._get(path, repository)
-            found += json.loads(body).get("tags") or []
-            following = _NEXT.search(headers.get("Link", ""))
-            path = following[1] if following else None
-        return found
-
-    def digest(self, repository: str, tag: str) -> str:
-        """Of what the tag means now, on all platforms."""
-        headers, _ = self._get(f"/v2/{repository}/manifests/{tag}", repository, method="HEAD")
-        return headers.get("Docker-Content-Digest", "")
-
-    def _get(
-        self, path: str, repository: str, *, method: str = "GET"
-    ) -> tuple[dict[str, str], bytes]:
-        request = urllib.request.Request(
-            urllib.parse.urljoin(self._base, path), headers={"Accept": ACCEPT}, method=method
-        )
-        if token := self._tokens.get(repository):
-            request.add_header("Authorization", f"Bearer {token}")
-        try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-                return dict(answer.headers), answer.read()
-        except urllib.error.HTTPError as error:
-            if error.code != 401 or repository in self._tokens:
-                raise RegistryError(f"{self._base}{path}: status {error.code}") from error
-            self._tokens[repository] = self._token(error.headers.get("WWW-Authenticate", ""))
-        except OSError as error:
-            raise RegistryError(f"{self._base}: {error}") from error
-        return self._get(path, repository, method=method)
-
-    def _token(self, challenge: str) -> str:
-        said = dict(_CHALLENGE.findall(challenge))
-        if "realm" not in said:
-            raise RegistryError(
-                f"{self._base}: wants credentials that are not asked for: {challenge}"
-            )
-        query = urllib.parse.urlencode({k: v for k, v in said.items() if k in ("service", "scope")})
-        try:
-            with urllib.request.urlopen(f"{said['realm']}?{query}", timeout=SECONDS) as answer:
-                told = json.loads(answer.read())
-        except (OSError, ValueError) as error:
-            raise RegistryError(f"{said['realm']}: {error}") from error
-        return str(told.get("token") or told.get("access_token") or "")
+def skopeo(*arguments: str) -> bytes:
+    """What it says on stdout. Raises RegistryError with what it says on stderr."""
+    if shutil.which("skopeo") is None:
+        raise RegistryError("skopeo is not installed")
+    done = subprocess.run(["skopeo", *arguments], capture_output=True, timeout=SECONDS, check=False)
+    if done.returncode:
+        raise RegistryError(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+    return done.stdout
 
 
-def compare(image: Image, registry: Registry) -> tuple[str, bool]:
-    """A line about it, and whether it is up to date."""
-    tag = newest(image.tag, registry.tags(image.repository))
-    digest = registry.digest(image.repository, tag)
+def compare(image: Image, *options: str) -> tuple[str, bool]:
+    """A line about it, and whether it is up to date; `options` are skopeo's."""
+    listed = json.loads(skopeo("list-tags", *options, f"docker://{image.repository}"))
+    tag = newest(image.tag, listed["Tags"])
+    # The manifest as it is: of an image for several platforms, their list.
+    raw = skopeo("inspect", *options, "--raw", f"docker://{image.repository}:{tag}")
+    digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     current = (image.tag, image.digest) == (tag, digest)
     what = "newest" if current else f"{tag}@{digest}"
     return f"{image.name:14} {image.tag:22} {what}", current
 
 
-def main(scheme: str = "https") -> int:
+def main() -> int:
     """Compare all; gives the exit code."""
     code = 0
     for image in pinned(COMPOSE.read_text(encoding="utf-8")):
         try:
-            line, current = compare(image, Registry(image.registry, scheme=scheme))
+            line, current = compare(image)
         except RegistryError as error:
             print(f"{image.name:14} {image.tag:22} {error}", file=sys.stderr)
             code = 2

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("services", "sdk", "deploy", "tests")
 DOCKERFILES = sorted(path for each in FOLDERS for path in ROOT.glob(f"{each}/**/Dockerfile"))
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "compose.yaml").read_text())
-DIGEST = re.compile(r"docker\.io/[a-z0-9/-]+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"[a-z0-9/-]+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}")
 ENDED = ("secrets",)
 """Runs once, as root, to hand out what no other may read."""
 
