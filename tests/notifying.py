@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from alertmanager.configuration import BASE, compose, read, written
-from running import Process, free_port, http, required, wait_for
+from probed import Probed
+from running import free_port, http, required
 
 RECEIVERS = ("page", "ticket", "chat", "watchdog", "nobody")
 ALWAYS = {"name": "working-hours", "time_intervals": [{"weekdays": ["sunday:saturday"]}]}
@@ -209,8 +210,10 @@ class Site:
         }
 
 
-class Alertmanager(Process):
+class Alertmanager(Probed):
     """With the repository's configuration and a site's part, on loopback, in its own folder."""
+
+    called = "Alertmanager"
 
     def __init__(self, folder: Path, site: Mapping[str, Any], *, factor: float = 60) -> None:
         """Everything that waits waits `factor` times less."""
@@ -232,21 +235,6 @@ class Alertmanager(Process):
             ],
             log=folder / "alertmanager.log",
         )
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        super().start()
-        wait_for(self._is_ready, what=f"Alertmanager ready; its log:\n{self.output}")
-
-    def _is_ready(self) -> bool:
-        if self.popen.poll() is not None:
-            raise AssertionError(f"it ended with {self.popen.returncode}:\n{self.output}")
-        with contextlib.suppress(OSError):
-            return http(f"{self.url}/-/ready").status == 200
-        return False
 
     def post(self, *alerts: dict[str, Any]) -> None:
         answer = http(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from alertmanager.configuration import written
-from running import Process, free_port, http, required, wait_for
+from probed import Probed
+from running import free_port, required
 
 RULES = Path(__file__).parents[1] / "observability/prometheus/rules"
 _INTERVAL = re.compile(r"^ +interval: .*\n", re.MULTILINE)
 
 
-class Prometheus(Process):
+class Prometheus(Probed):
     """Scrapes these jobs every second, each at `host:port`, and itself."""
+
+    called = "Prometheus"
 
     def __init__(self, folder: Path, jobs: Mapping[str, str]) -> None:
         program = shutil.which("prometheus")
@@ -55,18 +57,3 @@ class Prometheus(Process):
             ],
             log=folder / "prometheus.log",
         )
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        super().start()
-        wait_for(self._is_ready, what=f"Prometheus ready; its log:\n{self.output}")
-
-    def _is_ready(self) -> bool:
-        if self.popen.poll() is not None:
-            raise AssertionError(f"it ended with {self.popen.returncode}:\n{self.output}")
-        with contextlib.suppress(OSError):
-            return http(f"{self.url}/-/ready").status == 200
-        return False

@@ -10,6 +10,7 @@ Chart(
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ def limits(below: str, *steps: tuple[float, str]) -> Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class Panel(ABC):
     """What all panels have in common. A legend is the name of its query's series."""
 
     title: str
@@ -57,9 +58,9 @@ class Panel:
         """Whether a query without data is as it should be."""
         return self.absent is not None and (not self.absent_lines or legend in self.absent_lines)
 
+    @abstractmethod
     def builder(self) -> Any:
         """The kind of panel, with what is its own."""
-        raise NotImplementedError
 
     def build(self, number: int) -> Any:
         """The panel for the SDK."""

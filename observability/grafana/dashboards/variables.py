@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,16 @@ ALL = "$__all"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variable:
+class Variable(ABC):
     """Its name is what queries call it by."""
 
     name: str
     label: str
     description: str
 
+    @abstractmethod
     def builder(self) -> Any:
         """The variable for the SDK."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import platform
 import shutil
 import socket
@@ -92,6 +93,8 @@ def examine() -> Iterator[Finding]:
 
 def _onnxruntime() -> Finding:
     try:
+        # First, since it keeps ONNX Runtime from reporting home.
+        importlib.import_module("detection")
         import onnxruntime  # noqa: PLC0415 - an extra
     except ImportError as error:
         return Finding(

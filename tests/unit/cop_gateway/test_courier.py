@@ -499,34 +499,22 @@ async def test_a_dead_letter_that_is_recalled_is_sent_again_and_then_forgotten()
 # Operators and other processes.
 
 
-async def test_paused_it_sends_nothing_and_goes_on_where_it_was():
+@pytest.mark.parametrize("here", [True, False], ids=["told here", "told at another process"])
+async def test_paused_it_sends_nothing_and_goes_on_where_it_was(here):
     first, second = FakeConnection(), FakeConnection()
     async with Delivery(FakeSource(2), first, second).under_way() as delivery:
         await delivery.until(lambda: delivery.cursor == 2)
         delivery.source.paused = True
-        delivery.courier.pause()
+        if here:
+            delivery.courier.pause()
         await delivery.until(lambda: delivery.told.state == "paused")
         assert first.closed
         delivery.source.add(2)
         await settle()
         assert delivery.transport.attempts == 1
         delivery.source.paused = False
-        delivery.courier.resume()
-        await delivery.until(lambda: delivery.cursor == 4)
-        assert second.events == [3, 4]
-
-
-async def test_paused_and_resumed_by_way_of_another_process():
-    first, second = FakeConnection(), FakeConnection()
-    async with Delivery(FakeSource(2), first, second).under_way() as delivery:
-        await delivery.until(lambda: delivery.cursor == 2)
-        delivery.source.paused = True
-        await delivery.until(lambda: delivery.told.state == "paused")
-        assert first.closed
-        delivery.source.add(2)
-        await settle()
-        assert delivery.transport.attempts == 1
-        delivery.source.paused = False
+        if here:
+            delivery.courier.resume()
         await delivery.until(lambda: delivery.cursor == 4)
         assert second.events == [3, 4]
 

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from sightline.demo.model import demo_model
 
 LOOK = """
@@ -17,7 +19,11 @@ time.sleep(0.5)
 """
 
 
-def test_onnx_runtime_keeps_no_device_id_and_makes_no_report(tmp_path):
+@pytest.mark.parametrize(
+    "command", [("-c", LOOK, str(demo_model())), ("-m", "sightline.cli.main", "doctor")],
+    ids=["the service", "sightline doctor"],
+)  # fmt: skip
+def test_onnx_runtime_keeps_no_device_id_and_makes_no_report(command, tmp_path):
     """From 1.32 on it would: an id and a database of events in the home folder, sent by HTTPS."""
     home = tmp_path / "home"
     home.mkdir()
@@ -25,7 +31,7 @@ def test_onnx_runtime_keeps_no_device_id_and_makes_no_report(tmp_path):
         name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))
     }
     done = subprocess.run(
-        [sys.executable, "-c", LOOK, str(demo_model())],
+        [sys.executable, *command],
         env={**env, "HOME": str(home)}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
