@@ -19,7 +19,7 @@ class Registry(Protocol):
 
 
 def publish(engine: Engine, registry: Registry) -> None:
-    """Build all that a release needs, and push it; what was built before is taken from the cache."""
+    """Build all that releases need, and push it; what was built before comes from the cache."""
     base, servers = debian("base", *BASE), debian("servers", *SERVERS)
     archive = engine.folder / "release.tar"
     for tag in (FIRST, SECOND):

@@ -43,8 +43,8 @@ class Sightline:
 
     # What a platform engineer types.
 
-    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
-        return self.cluster.kubectl("-n", self.namespace, *arguments, input=input, check=check)
+    def kubectl(self, *arguments: str, given: str | None = None, check: bool = True) -> str:
+        return self.cluster.kubectl("-n", self.namespace, *arguments, input=given, check=check)
 
     def get(self, kind: str, name: str = "", *, labels: str = "") -> Any:
         """As the API server has it."""
@@ -72,9 +72,9 @@ class Sightline:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
-        self.kubectl("apply", "-f", "-", input=made.stdout)
+        self.kubectl("apply", "-f", "-", given=made.stdout)
         text = (MANIFESTS / "tak.yaml").read_text().replace("REGISTRY", self.cluster.registry)
-        self.kubectl("apply", "-f", "-", input=text)
+        self.kubectl("apply", "-f", "-", given=text)
         self.kubectl("rollout", "status", "deployment/tak", "--timeout=120s")
 
     def helm(self, verb: str, *arguments: str, chart: Path = CHART, check: bool = True) -> str:

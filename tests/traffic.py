@@ -1,8 +1,8 @@
 """Clients of a system whose colours are switched: python traffic.py PLAN.json, until SIGTERM.
 
-They have no patience and try nothing twice: whatever goes wrong is a failed request. Each kind comes
-with kept connections (left when an answer says so), with a new connection for each request, and
-slowly. Prints one JSON document: every failure, what was acknowledged, and who answered when.
+They have no patience and try nothing twice: whatever goes wrong is a failed request. Each kind
+comes with kept connections (left when an answer says so), with a new connection for each request,
+and slowly. Prints one JSON document: every failure, what was acknowledged, and who answered when.
 
 Needs Python's library only, since it runs wherever the services can be reached.
 """
