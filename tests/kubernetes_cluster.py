@@ -24,7 +24,14 @@ from cluster import control_plane, images, worker
 from cluster.authority import Authority
 from cluster.machine import Machine
 from cluster.plan import (
-    API_PORT, CONTROL, NAME_SERVER, POD_IMAGE, REGISTRY, REGISTRY_PORT, Node, Plan,
+    API_PORT,
+    CONTROL,
+    NAME_SERVER,
+    POD_IMAGE,
+    REGISTRY,
+    REGISTRY_PORT,
+    Node,
+    Plan,
 )  # fmt: skip
 from engine import ROOT, program
 from running import required, wait_for
@@ -118,14 +125,27 @@ class Cluster:
         """End it and forget it."""
         self._ours.remove()
 
+    def alive(self) -> bool:
+        """Whether its API server answers."""
+        return self.kubectl("get", "--raw", "/readyz", check=False) == "ok"
+
     def leftovers(self) -> list[str]:
         """What is still on this machine of a cluster that was stopped."""
         return self._ours.leftovers()
 
-    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
+    def kubectl_command(self, *arguments: str) -> list[str]:
+        """The command itself, for what goes on."""
+        return [*self._program("kubectl"), "--kubeconfig", str(self.kubeconfig), *arguments]
+
+    def kubectl(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002
+        check: bool = True,
+    ) -> str:
         """What it says on stdout; with `check=False`, what it says at all."""
         done = subprocess.run(
-            [*self._program("kubectl"), "--kubeconfig", str(self.kubeconfig), *arguments],
+            self.kubectl_command(*arguments),
             input=input, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         if not check:
@@ -214,7 +234,7 @@ class Cluster:
     def _answers(self) -> bool:
         for part in ("etcd", "kube-apiserver"):
             assert self._ours.runs(part), f"{part} has ended; see {self.plan.folder}/log"
-        return self.kubectl("get", "--raw", "/readyz", check=False) == "ok"
+        return self.alive()
 
     def _load(self, archive: Path, node: Node) -> None:
         (inner,) = wait_for(lambda: self._ours.children(node.name), what=f"{node.name} to start")
@@ -224,9 +244,10 @@ class Cluster:
 
     def _doorway(self, authority: Authority) -> None:
         """Listen here, and answer from the control plane's namespace."""
-        with socket.create_server(("127.0.0.1", 0)) as api, socket.create_server(
-            ("127.0.0.1", 0)
-        ) as registry:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as api,
+            socket.create_server(("127.0.0.1", 0)) as registry,
+        ):
             self._ours.start(
                 "doorway",
                 self._program(
@@ -260,13 +281,16 @@ class Cluster:
 
 
 def _helm(version: int) -> str:
+    places = os.pathsep.join((str(TOOLS), f"{TOOLS}/bin", os.environ["PATH"]))
     for name in (f"helm{version}", f"helm-{version}", "helm"):
-        found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{TOOLS}/bin{os.pathsep}{os.environ['PATH']}")
-        if found:
-            told = subprocess.run([found, "version", "--short"], capture_output=True, text=True, check=False)
-            if told.stdout.startswith(f"v{version}."):
-                return found
-    required(f"helm {version} is not here: not in {TOOLS} and not on the PATH")
+        found = shutil.which(name, path=places)
+        if found is not None and _says([found, "version", "--short"]).startswith(f"v{version}."):
+            return found
+    raise LookupError(f"helm {version} is neither in {TOOLS} nor on the PATH")
+
+
+def _says(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def needs() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import ipaddress
 import json
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ class Authority:
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test-cluster")])
-        now = datetime.datetime.now(datetime.UTC)
-        self._valid = now - datetime.timedelta(minutes=5), now + datetime.timedelta(days=30)
+        now = dt.datetime.now(dt.UTC)
+        self._valid = now - dt.timedelta(minutes=5), now + dt.timedelta(days=30)
         identity = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
         certificate = (
             self._blank(self._name, self._key)

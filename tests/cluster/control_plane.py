@@ -6,7 +6,13 @@ from pathlib import Path
 
 from cluster.authority import Authority
 from cluster.plan import (
-    API_PORT, CONTROL, FIRST_SERVICE, PODS, REGISTRY_PORT, SERVICES, Plan,
+    API_PORT,
+    CONTROL,
+    FIRST_SERVICE,
+    PODS,
+    REGISTRY_PORT,
+    SERVICES,
+    Plan,
 )  # fmt: skip
 
 DATABASE = "http://127.0.0.1:2379"

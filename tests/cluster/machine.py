@@ -8,12 +8,13 @@ processes and mounts as well: it ends with its first process, as a machine does 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cluster.plan import CONTROL, Node, Plan
@@ -32,7 +33,12 @@ class Machine:
         """Whether it outlives the process that starts it."""
 
     def start(
-        self, part: str, command: Sequence[str], *, within: str | None = None, fds: Sequence[int] = ()
+        self,
+        part: str,
+        command: Sequence[str],
+        *,
+        within: str | None = None,
+        fds: Sequence[int] = (),
     ) -> None:
         """Start a part, in another part's network namespace if need be."""
         prefix = [] if self.stays else ["setpriv", "--pdeathsig", "KILL", "--"]
@@ -74,7 +80,7 @@ class Machine:
 
     def ip(self, part: str, lines: Sequence[str]) -> None:
         """Configure a network, one command of ip a line."""
-        _run(*self.inside(f"network-{part}"), "ip", "-batch", "-", input="\n".join(lines))
+        _run(*self.inside(f"network-{part}"), "ip", "-batch", "-", text="\n".join(lines))
 
     def cables(self) -> None:
         """The control plane's bridge, and a cable from it to every node."""
@@ -82,7 +88,11 @@ class Machine:
         for node in self.plan.nodes:
             self.network(node.name)
         others = {
-            node: [f"route add {each.pods} via {each.address}" for each in self.plan.nodes if each != node]
+            node: [
+                f"route add {each.pods} via {each.address}"
+                for each in self.plan.nodes
+                if each != node
+            ]
             for node in self.plan.nodes
         }
         bridge = [
@@ -148,7 +158,7 @@ class Machine:
                 os.kill(pid, signal.SIGKILL)
         _wait(lambda: not marked(self.plan.name), "all processes to end")
         for group in _groups(self.plan.name):
-            _wait(lambda group=group: _removed(group), f"{group} to empty")
+            _wait(functools.partial(_removed, group), f"{group} to empty")
         shutil.rmtree(self.plan.folder, ignore_errors=True)
 
     def leftovers(self) -> list[str]:
@@ -217,13 +227,13 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _wait(condition: object, what: str, seconds: float = 20.0) -> None:
+def _wait(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(0.02)
 
 
-def _run(*command: str, input: str | None = None) -> None:
-    done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
+def _run(*command: str, text: str | None = None) -> None:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"

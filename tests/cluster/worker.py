@@ -73,7 +73,8 @@ def write(plan: Plan, node: Node, authority: Authority, program: Path) -> None:
     """All its files."""
     folder = plan.of(node)
     for each in (
-        "log", "lib", "work", "kubelet", "containerd", "cni", "keys", "volumes", f"registries/{REGISTRY}",
+        "log", "lib", "work", "kubelet", "containerd", "cni", "keys", "volumes",
+        f"registries/{REGISTRY}",
     ):  # fmt: skip
         (folder / each).mkdir(parents=True, exist_ok=True)
     values = {

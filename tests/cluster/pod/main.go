@@ -1,4 +1,4 @@
-// What the test cluster's own pods run: nothing (as the sandbox of every pod), or a small HTTP server.
+// What the test cluster's own pods run: nothing (as the sandbox of every pod), or one of a few small things.
 package main
 
 import (
@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -17,8 +16,11 @@ func main() {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	if len(os.Args) > 1 {
-		if answer := run(os.Args[1], os.Args[2:]); answer >= 0 {
-			os.Exit(answer)
+		if err := run(os.Args[1], os.Args[2:]); err != nil {
+			log.Fatal(err)
+		}
+		if os.Args[1] != "serve" {
+			return
 		}
 	}
 	children := make(chan os.Signal, 1)
@@ -37,59 +39,54 @@ func main() {
 	}
 }
 
-// run gives an exit code, or -1 for going on until a signal.
-func run(what string, arguments []string) int {
-	switch what {
-	case "serve": // serve ADDRESS [FILE]: who answers, and what the file held when this started
-		said, _ := os.Hostname()
-		if len(arguments) > 1 {
-			text, err := os.ReadFile(arguments[1])
-			if err != nil {
-				log.Print(err)
-				return 1
-			}
-			said = string(text)
-		}
-		go serve(arguments[0], said)
-		return -1
-	case "append": // append FILE TEXT
-		file, err := os.OpenFile(arguments[0], os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-		if err == nil {
-			_, err = file.WriteString(arguments[1] + "\n")
-		}
-		if err != nil {
-			log.Print(err)
-			return 1
-		}
-		return 0
-	case "get": // get URL
+func run(what string, arguments []string) error {
+	switch {
+	case what == "serve" && len(arguments) >= 1: // serve ADDRESS [FILE]
+		return serve(arguments)
+	case what == "get" && len(arguments) == 1: // get URL
 		answer, err := (&http.Client{Timeout: 2 * time.Second}).Get(arguments[0])
 		if err != nil {
-			log.Print(err)
-			return 1
+			return err
 		}
 		defer answer.Body.Close()
-		_, _ = io.Copy(os.Stdout, answer.Body)
-		return 0
-	case "say": // say TEXT...
-		fmt.Println(strings.Join(arguments, " "))
-		return 0
+		_, err = io.Copy(os.Stdout, answer.Body)
+		return err
+	case what == "burn": // half of a core
+		for {
+			for until := time.Now().Add(20 * time.Millisecond); time.Now().Before(until); {
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	}
-	log.Printf("no such mode: %q", what)
-	return 2
+	return fmt.Errorf("not known: %q %q", what, arguments)
 }
 
-func serve(address, said string) {
+// serve says who answers; or, of a file, how often this was started with it, which it adds to.
+func serve(arguments []string) error {
+	said, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	if len(arguments) > 1 {
+		file, err := os.OpenFile(arguments[1], os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o640)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if _, err := file.WriteString("*"); err != nil {
+			return err
+		}
+		size, err := file.Seek(0, io.SeekEnd)
+		if err != nil {
+			return err
+		}
+		said = fmt.Sprintf("start %d", size)
+	}
 	http.HandleFunc("/", func(out http.ResponseWriter, request *http.Request) {
 		log.Printf("%s %s", request.Method, request.URL.Path)
 		fmt.Fprintln(out, said)
 	})
-	http.HandleFunc("/burn", func(out http.ResponseWriter, _ *http.Request) {
-		until := time.Now().Add(100 * time.Millisecond)
-		for time.Now().Before(until) {
-		}
-		fmt.Fprintln(out, "warm")
-	})
-	log.Print("listening on ", address)
-	log.Fatal(http.ListenAndServe(address, nil))
+	log.Print("listening on ", arguments[0])
+	go func() { log.Fatal(http.ListenAndServe(arguments[0], nil)) }()
+	return nil
 }

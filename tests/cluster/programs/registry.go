@@ -16,6 +16,10 @@ func registryServer() int {
 	listen := flags.String("listen", "", "address and port")
 	folder := flags.String("folder", "", "where layers go")
 	_ = flags.Parse(os.Args[1:])
+	if err := os.MkdirAll(*folder, 0o755); err != nil {
+		log.Print(err)
+		return 1
+	}
 	server := &http.Server{
 		Addr:              *listen,
 		Handler:           registry.New(registry.WithBlobHandler(registry.NewDiskBlobHandler(*folder))),
