@@ -75,6 +75,18 @@ engine: $(VENV)/.dev ## Build what the end-to-end tests run: buildkit, compose, 
 e2e: engine ## Images, the whole stack and failure drills on a container engine of the tests' own (needs root)
 	$(BIN)/pytest -n 0 -m e2e --timeout 900 tests/end_to_end $(ARGS)
 
+.PHONY: cluster-programs
+cluster-programs: $(VENV)/.dev
+	@$(BIN)/python tests/end_to_end/engine/build.py cluster cluster-pod
+
+.PHONY: cluster
+cluster: cluster-programs ## A real Kubernetes of three nodes on this machine (needs root and Go)
+	@PYTHONPATH=tests $(BIN)/python -m cluster up
+
+.PHONY: cluster-down
+cluster-down: $(VENV)/.dev ## End it; nothing stays
+	@PYTHONPATH=tests $(BIN)/python -m cluster down
+
 # The whole system on this machine. PROFILES=demo flies drones, too.
 COMPOSE ?= docker compose
 PROFILES ?=

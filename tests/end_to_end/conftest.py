@@ -1,14 +1,17 @@
-"""One engine and one stack for all end-to-end tests: starting them takes longer than most tests."""
+"""One engine, one stack, one cluster for all end-to-end tests: starting them takes long."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import container_engine
+import kubernetes_cluster
 from container_engine import Engine
+from kubernetes_cluster import Cluster
 from stack import Stack
 
 
@@ -38,3 +41,14 @@ def stack(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield stack
     finally:
         stack.down()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Kubernetes of three nodes, or the one that SIGHTLINE_KUBECONFIG names."""
+    if given := os.environ.get("SIGHTLINE_KUBECONFIG"):
+        yield Cluster.given(Path(given))
+        return
+    kubernetes_cluster.needs()
+    with Cluster(tmp_path_factory.mktemp("cluster")).running() as running:
+        yield running
