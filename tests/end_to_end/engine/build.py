@@ -20,12 +20,20 @@ PROGRAMS = {
     "buildkitd": ("buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
     "buildctl": ("buildkit", "github.com/moby/buildkit/cmd/buildctl"),
     "docker-compose": ("compose", "github.com/docker/compose/v2/cmd"),
+    "helm3": ("helm", "helm.sh/helm/v3/cmd/helm"),
     "loki": ("loki", "github.com/grafana/loki/v3/cmd/loki"),
     "otelcol": ("collector", "."),
 }
 """By the program's name: the module's folder, and the package in it."""
 
-VERSIONS = {"docker-compose": "-X github.com/docker/compose/v2/internal.Version=v2.40.3"}
+VERSIONS = {
+    "docker-compose": "-X github.com/docker/compose/v2/internal.Version=v2.40.3",
+    "helm3": "-X helm.sh/helm/v3/internal/version.version=v3.22.0"
+    " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1"
+    " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=35"
+    " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1"
+    " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=35",
+}
 """What a program must be told of its version, since others ask it."""
 
 
