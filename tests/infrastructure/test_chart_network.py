@@ -23,6 +23,10 @@ def of(component: str, colour: str | None = None) -> dict[str, Any]:
     return {"namespace": NAMESPACE, "labels": labels | ({"colour": colour} if colour else {})}
 
 
+def named(namespace: str) -> dict[str, Any]:
+    return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+
+
 def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
     assert set(selector) <= {"matchLabels"}, "nothing else is used here"
     return manifests.selects(selector.get("matchLabels", {}), labels)
@@ -42,7 +46,9 @@ def is_peer(peer: dict[str, Any], pod: dict[str, Any]) -> bool:
     return matches(peer.get("podSelector", {}), pod["labels"])
 
 
-def allowed(all_: Manifests, way: str, pod: dict[str, Any], other: dict[str, Any], port: Any) -> bool:  # fmt: skip
+def allowed(
+    all_: Manifests, way: str, pod: dict[str, Any], other: dict[str, Any], port: Any
+) -> bool:
     """Whether policies let a pod of ours send to (or be sent to by) the other."""
     if pod.get("namespace") != NAMESPACE or "address" in pod:
         return True
@@ -66,7 +72,9 @@ def allowed(all_: Manifests, way: str, pod: dict[str, Any], other: dict[str, Any
 
 def reaches(all_: Manifests, source: Any, target: Any, port: int, protocol: str = "TCP") -> bool:
     asked = (port, protocol)
-    return allowed(all_, "Egress", source, target, asked) and allowed(all_, "Ingress", target, source, asked)  # fmt: skip
+    return allowed(all_, "Egress", source, target, asked) and allowed(
+        all_, "Ingress", target, source, asked
+    )
 
 
 BLUE, GREEN = (of("detection", colour) for colour in COLOURS)
@@ -163,11 +171,9 @@ def test_without_exposure_the_controller_gets_nowhere():
     all_ = rendered(
         {
             "exposure": {"kind": "none"},
-            "networkPolicies": {
-                "ingress": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway-system"}}}]
-            },
+            "networkPolicies": {"ingress": [{"namespaceSelector": named("gateway-system")}]},
         }
-    )  # fmt: skip
+    )
     assert not reaches(all_, CONTROLLER, GATEWAY, 8001)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -43,27 +43,27 @@ def violations(pod: Pod) -> Iterator[str]:
     if context.get("sysctls") or context.get("supplementalGroupsPolicy") == "Privileged":
         yield "sysctls"
     for container in pod.containers:
-        own = container.get("securityContext", {})
-        both = {**context, **own}
-        name = container["name"]
-        if own.get("privileged") or own.get("procMount", "Default") != "Default":
-            yield f"{name}: privileged"
-        if own.get("allowPrivilegeEscalation") is not False:
-            yield f"{name}: allowPrivilegeEscalation"
-        if both.get("runAsNonRoot") is not True or both.get("runAsUser") == 0:
-            yield f"{name}: root"
-        if both.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
-            yield f"{name}: seccomp"
-        capabilities = own.get("capabilities", {})
-        if "ALL" not in capabilities.get("drop", ()):
-            yield f"{name}: capabilities"
-        if set(capabilities.get("add", ())) - {"NET_BIND_SERVICE"}:
-            yield f"{name}: added capabilities"
-        if any(port.get("hostPort") for port in container.get("ports", ())):
-            yield f"{name}: hostPort"
-        for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-            if "host" in container.get(probe, {}).get("httpGet", {}):
-                yield f"{name}: a probe of another host"
+        for what in of_container(container, context):
+            yield f"{container['name']}: {what}"
+
+
+def of_container(container: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[str]:
+    own = container.get("securityContext", {})
+    both = {**context, **own}
+    capabilities = own.get("capabilities", {})
+    probes = [container.get(f"{probe}Probe", {}) for probe in ("liveness", "readiness", "startup")]
+    broken = {
+        "privileged": own.get("privileged") or own.get("procMount", "Default") != "Default",
+        "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is not False,
+        "root": both.get("runAsNonRoot") is not True or both.get("runAsUser") == 0,
+        "seccomp": both.get("seccompProfile", {}).get("type")
+        not in ("RuntimeDefault", "Localhost"),
+        "capabilities": "ALL" not in capabilities.get("drop", ()),
+        "added capabilities": set(capabilities.get("add", ())) - {"NET_BIND_SERVICE"},
+        "hostPort": any(port.get("hostPort") for port in container.get("ports", ())),
+        "a probe of another host": any("host" in each.get("httpGet", {}) for each in probes),
+    }
+    yield from (what for what, found in broken.items() if found)
 
 
 @every_case
@@ -176,7 +176,9 @@ def test_the_deployer_may_do_what_a_switch_needs_and_nothing_more():
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
-    assert free == {(verb, *what) for verbs, all_ in RIGHTS.items() for verb in verbs for what in all_}
+    assert free == {
+        (verb, *what) for verbs, all_ in RIGHTS.items() for verb in verbs for what in all_
+    }
 
 
 def test_the_deployers_role_can_be_given_to_people():
@@ -184,7 +186,9 @@ def test_the_deployers_role_can_be_given_to_people():
         {"kind": "Group", "name": "platform"},
         {"kind": "ServiceAccount", "name": "runner", "namespace": "ci"},
     ]
-    binding = rendered(manifests.at("deployer.subjects", subjects)).one("RoleBinding", "sightline-deployer")  # fmt: skip
+    binding = rendered(manifests.at("deployer.subjects", subjects)).one(
+        "RoleBinding", "sightline-deployer"
+    )
     assert [s["name"] for s in binding["subjects"]] == ["sightline-deployer", "platform", "runner"]
     assert binding["subjects"][1]["apiGroup"] == "rbac.authorization.k8s.io"
     assert binding["subjects"][2]["namespace"] == "ci"
