@@ -63,6 +63,27 @@ format: $(VENV)/.dev ## Let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Linters whose own needs would not fit beside ours.
+CHECKS := .cache/checks
+$(CHECKS)/.made: requirements/checks.txt
+	@test -x $(CHECKS)/bin/python || $(PYTHON) -m venv $(CHECKS)
+	@echo "Installing what requirements/checks.txt pins …"
+	@if command -v uv >/dev/null; then \
+		VIRTUAL_ENV=$(CHECKS) uv pip install --quiet --require-hashes -r requirements/checks.txt; \
+	else \
+		$(CHECKS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checks.txt; \
+	fi
+	@touch $@
+
+.PHONY: tools
+tools: $(VENV)/.dev $(CHECKS)/.made ## Fetch helm and kubectl, and linters of manifests, into .cache
+	@$(BIN)/python deploy/tools/fetch.py
+
+.PHONY: manifests
+manifests: $(VENV)/.dev ## Write deploy/manifests, and what the chart has from elsewhere, anew
+	@$(BIN)/python deploy/tools/fetch.py
+	@PYTHONPATH=deploy/helm $(BIN)/python -m chart .cache/tools/bin/helm
+
 .PHONY: test
 test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k name")
 	$(BIN)/pytest -m "not e2e" $(ARGS)
@@ -174,6 +195,7 @@ lock: ## Pin the newest versions that fit, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	@$(PIN) --upgrade requirements/build.in -o requirements/build.txt
 	@$(PIN) --upgrade requirements/tak.in -o requirements/tak.txt
+	@$(PIN) --upgrade requirements/checks.in -o requirements/checks.txt
 	@for extra in $(IMAGES); do echo "requirements/$$extra.txt"; $(PIN) --upgrade pyproject.toml --extra $$extra -o requirements/$$extra.txt; done
 	@for extra in $(EXTRAS); do echo "requirements/$$extra.txt"; $(LOCK) --upgrade --extra $$extra -o requirements/$$extra.txt; done
 

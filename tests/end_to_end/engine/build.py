@@ -22,6 +22,7 @@ PROGRAMS = {
     "buildkitd": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
     "buildctl": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildctl"),
     "docker-compose": (HERE / "compose", "github.com/docker/compose/v2/cmd"),
+    "helm3": (HERE / "helm", "helm.sh/helm/v3/cmd/helm"),
     "loki": (HERE / "loki", "github.com/grafana/loki/v3/cmd/loki"),
     "otelcol": (HERE / "collector", "."),
     "cluster": (CLUSTER / "programs", "."),
@@ -35,6 +36,11 @@ VERSIONS = {
         f"-X k8s.io/component-base/version.{name}={value}"
         for name, value in (("gitVersion", "v1.34.4"), ("gitMajor", "1"), ("gitMinor", "34"))
     ),
+    "helm3": "-X helm.sh/helm/v3/internal/version.version=v3.22.0"
+    " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1"
+    " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=35"
+    " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1"
+    " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=35",
 }
 """What a program must be told of its version, since others ask it."""
 

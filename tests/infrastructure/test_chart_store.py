@@ -1,0 +1,211 @@
+"""Where detections are kept: three kinds of database, their migration, backups and volumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import manifests
+from manifests import COLOURS, ENVIRONMENTS, rendered
+
+SQLITE: dict[str, Any] = {
+    "database": {"mode": "sqlite"},
+    "gateway": {"autoscaling": {"enabled": False}, "replicas": 1},
+}
+EXTERNAL: dict[str, Any] = {
+    "database": {"mode": "external"},
+    "networkPolicies": {"database": [{"ipBlock": {"cidr": "192.0.2.7/32"}}]},
+}
+KEPT = {
+    "helm.sh/resource-policy": "keep",
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+}
+
+
+def test_with_postgresql_the_address_comes_from_the_secret():
+    for values in ({}, EXTERNAL):
+        pod = rendered(values).pod("Deployment/cop-gateway-blue")
+        assert pod.environment["SIGHTLINE_GATEWAY_DATABASE_FILE"] == "/run/secrets/database-url"
+        assert "emptyDir" in pod.volume("state")
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_with_sqlite_each_colour_has_its_own_file_and_one_gateway(colour):
+    all_ = rendered(SQLITE)
+    pod = all_.pod(f"Deployment/cop-gateway-{colour}")
+    claim = pod.volume("state")["persistentVolumeClaim"]["claimName"]
+    assert claim == f"cop-gateway-{colour}"
+    assert all_.one("PersistentVolumeClaim", claim)["metadata"]["annotations"] == KEPT
+    deployment = all_.one("Deployment", f"cop-gateway-{colour}")["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    file = pod.environment["SIGHTLINE_GATEWAY_DATABASE_FILE"]
+    assert file == "/etc/sightline/database-url"
+    url = all_.one("ConfigMap", f"cop-gateway-{colour}")["data"]["database-url"]
+    assert url == "sqlite:////var/lib/sightline/gateway.db"
+    state = next(m for m in pod.main["volumeMounts"] if m["name"] == "state")
+    assert url.removeprefix("sqlite:///").startswith(state["mountPath"] + "/")
+    # Detection goes on as it is.
+    assert all_.has("HorizontalPodAutoscaler", f"detection-{colour}")
+
+
+def test_the_chart_has_a_database_of_its_own_only_where_asked():
+    assert rendered().has("StatefulSet", "sightline-database")
+    for values in (SQLITE, EXTERNAL):
+        assert not rendered(values).kind("StatefulSet")
+        assert not rendered(values).has("Service", "sightline-database")
+
+
+def test_the_charts_own_database_keeps_its_volume_and_its_password_in_a_file():
+    all_ = rendered()
+    spec = all_.one("StatefulSet", "sightline-database")["spec"]
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {
+        "whenDeleted": "Retain",
+        "whenScaled": "Retain",
+    }
+    pod = all_.pod("StatefulSet/sightline-database")
+    assert pod.environment["POSTGRES_PASSWORD_FILE"] == "/run/secrets/password"
+    assert pod.volume("secrets")["secret"]["secretName"] == "sightline-database"
+    mounts = {m["name"]: m["mountPath"] for m in pod.main["volumeMounts"]}
+    # A file system's own lost+found is no place for initdb.
+    assert pod.environment["PGDATA"].startswith(mounts["data"] + "/")
+    (port,) = all_.one("Service", "sightline-database")["spec"]["ports"]
+    assert port["port"] == 5432
+    selector = all_.one("Service", "sightline-database")["spec"]["selector"]
+    assert manifests.selects(selector, pod.labels)
+
+
+def test_postgresql_is_told_its_parameters():
+    parameters = {"max_connections": 200, "shared_buffers": "256MB"}
+    all_ = rendered(manifests.at("database.embedded.parameters", parameters))
+    args = all_.pod("StatefulSet/sightline-database").main["args"]
+    assert args == ["postgres", "-c", "max_connections=200", "-c", "shared_buffers=256MB"]
+
+
+@pytest.mark.parametrize(("values", "when"), [(EXTERNAL, "pre-install"), ({}, "post-install")])
+def test_the_schema_is_migrated_before_new_code_and_not_before_there_is_a_database(values, when):
+    all_ = rendered(values)
+    hooks = {
+        (o["kind"], int(o["metadata"]["annotations"]["helm.sh/hook-weight"]))
+        for o in all_.objects
+        if o["metadata"]["name"] == "sightline-migration"
+    }
+    assert hooks == {
+        ("ServiceAccount", -20),
+        ("ConfigMap", -20),
+        ("NetworkPolicy", -20),
+        ("Job", -10),
+    }
+    job = all_.one("Job", "sightline-migration")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == f"{when},pre-upgrade"
+    policies = job["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+    assert policies == "before-hook-creation,hook-succeeded"
+    argo = job["metadata"]["annotations"].get("argocd.argoproj.io/hook")
+    assert argo == (None if values else "PostSync")
+    pod = all_.pod("Job/sightline-migration")
+    assert pod.main["args"] == ["migrate", "--config", "/etc/sightline/gateway.toml"]
+    assert pod.environment["SIGHTLINE_GATEWAY_DATABASE_FILE"] == "/run/secrets/database-url"
+    assert pod.spec["restartPolicy"] == "Never"
+    assert job["spec"]["activeDeadlineSeconds"] == 900
+
+
+@pytest.mark.parametrize(
+    ("blue", "green", "migrates"),
+    [
+        ("1.9.0", "1.10.0", "1.10.0"),
+        ("1.10.0", "1.9.0", "1.10.0"),
+        ("1.10.0", "1.10.0-rc.1", "1.10.0"),
+        ("main-1", "main-2", "main-2"),
+    ],
+)
+def test_the_newer_code_migrates_or_else_the_idle_colours(blue, green, migrates):
+    all_ = rendered(
+        {
+            "colours": {
+                "blue": {"gateway": {"image": {"tag": blue}}},
+                "green": {"gateway": {"image": {"tag": green}}},
+            }
+        }
+    )
+    image = all_.pod("Job/sightline-migration").main["image"]
+    assert image == f"sightline-cop-gateway:{migrates}"
+
+
+def test_a_file_is_migrated_by_its_gateway_alone():
+    assert not rendered(SQLITE).kind("Job")
+    assert not rendered(manifests.at("migration.enabled", False)).kind("Job")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_there_is_a_backup_each_night(environment):
+    jobs = rendered(environment=environment).kind("CronJob")
+    names = (
+        {"sightline-backups"}
+        if environment != "edge"
+        else {"sightline-backups-blue", "sightline-backups-green"}
+    )
+    assert set(jobs) == names
+    for job in jobs.values():
+        spec = job["spec"]
+        assert (spec["schedule"], spec["timeZone"]) == ("0 2 * * *", "Etc/UTC")
+        assert spec["concurrencyPolicy"] == "Forbid"
+        assert spec["startingDeadlineSeconds"] == 3600
+        assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 7200
+        assert (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"]) == (3, 5)
+
+
+def test_a_backup_asks_the_command_line_and_sees_of_secrets_the_address_alone():
+    all_ = rendered()
+    pod = all_.pod("CronJob/sightline-backups")
+    assert pod.main["image"] == "sightline-cli:0.1.0"
+    assert pod.main["args"] == [
+        "backups", "create", "--target=/backups", "--schedule-name=sightline-backups",
+        "--database-file=/run/secrets/database-url", "--json",
+    ]  # fmt: skip
+    assert pod.volume("secrets")["secret"]["items"] == [
+        {"key": "database-url", "path": "database-url"}
+    ]
+    assert pod.volume("backups")["persistentVolumeClaim"] == {"claimName": "sightline-backups"}
+    claim = all_.one("PersistentVolumeClaim", "sightline-backups")
+    assert claim["metadata"]["annotations"] == KEPT
+
+
+def test_a_files_backup_runs_beside_its_gateway():
+    pod = rendered(SQLITE).pod("CronJob/sightline-backups-green")
+    assert "--target=/backups/green" in pod.main["args"]
+    assert pod.volume("state")["persistentVolumeClaim"]["claimName"] == "cop-gateway-green"
+    (near,) = pod.spec["affinity"]["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    selector = near["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    assert manifests.selects(selector, rendered(SQLITE).pod("Deployment/cop-gateway-green").labels)
+
+
+def test_backups_can_go_to_a_volume_that_is_there():
+    all_ = rendered(manifests.at("backups.volume.existingClaim", "vault"))
+    assert not all_.kind("PersistentVolumeClaim")
+    claim = all_.pod("CronJob/sightline-backups").volume("backups")["persistentVolumeClaim"]
+    assert claim == {"claimName": "vault"}
+    assert not rendered(manifests.at("backups.enabled", False)).kind("CronJob")
+
+
+@pytest.mark.parametrize(("values", "folder"), [({}, "/backups"), (SQLITE, "/backups/green")])
+def test_while_a_backup_is_brought_back_nobody_else_writes(values, folder):
+    restore = {"restore": {"enabled": True, "from": "2026-11-01", "colour": "green"}}
+    all_ = rendered(manifests.merged(values, restore))
+    for colour in COLOURS:
+        assert all_.one("Deployment", f"cop-gateway-{colour}")["spec"]["replicas"] == 0
+        assert not all_.has("HorizontalPodAutoscaler", f"cop-gateway-{colour}")
+        assert "replicas" not in all_.one("Deployment", f"detection-{colour}")["spec"]
+    assert not all_.kind("CronJob")
+    (job,) = all_.kind("Job").values()
+    pod = all_.pod(f"Job/{job['metadata']['name']}")
+    assert pod.main["args"][:3] == ["backups", "restore", f"--from={folder}/2026-11-01"]
+    assert "helm.sh/hook" not in job["metadata"].get("annotations", {})
+
+
+def test_another_backup_is_another_job():
+    def name(backup: str) -> str:
+        (job,) = rendered({"restore": {"enabled": True, "from": backup}}).kind("Job")
+        return job
+
+    assert name("a") != name("b")
+    assert name("") not in (name("a"), name("b"))
