@@ -11,6 +11,8 @@ ARGS ?=
 # What images hold, and what a checkout installs, which builds itself.
 IMAGES := detection cop-gateway cli
 EXTRAS := demo dev
+# What the image of the command line has for its commands, beyond the command line itself.
+ALSO_cli := --extra simulator --extra deploy
 PIN := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 LOCK := $(PIN) pyproject.toml requirements/build.in
@@ -196,7 +198,7 @@ lock: ## Pin the newest versions that fit, with hashes (needs uv)
 	@$(PIN) --upgrade requirements/build.in -o requirements/build.txt
 	@$(PIN) --upgrade requirements/tak.in -o requirements/tak.txt
 	@$(PIN) --upgrade requirements/checks.in -o requirements/checks.txt
-	@for extra in $(IMAGES); do echo "requirements/$$extra.txt"; $(PIN) --upgrade pyproject.toml --extra $$extra -o requirements/$$extra.txt; done
+	@$(foreach image,$(IMAGES),echo "requirements/$(image).txt"; $(PIN) --upgrade pyproject.toml --extra $(image) $(ALSO_$(image)) -o requirements/$(image).txt;)
 	@for extra in $(EXTRAS); do echo "requirements/$$extra.txt"; $(LOCK) --upgrade --extra $$extra -o requirements/$$extra.txt; done
 
 .PHONY: clean
