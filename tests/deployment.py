@@ -51,28 +51,18 @@ class Sightline:
         named = [name] if name else ["-l", labels] if labels else []
         return json.loads(self.kubectl("get", kind, *named, "-o", "json"))
 
-    def prepare(self) -> None:
+    def prepare(self, *, database: str = "embedded") -> None:
         """The namespace, with Pod Security enforced; secrets; and the TAK server."""
-        self.cluster.kubectl(
-            "apply", "-f", "-",
-            input=yaml.safe_dump(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Namespace",
-                    "metadata": {
-                        "name": self.namespace,
-                        "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
-                    },
-                }
-            ),
-        )  # fmt: skip
         made = subprocess.run(
-            [sys.executable, str(ROOT / "deploy/helm/secrets.py"), str(self.secrets),
-             "--namespace", self.namespace, "--database-host", "sightline-database"],
+            [
+                sys.executable, str(ROOT / "deploy/helm/entrust.py"),
+                "--folder", str(self.secrets), "--namespace", self.namespace,
+                "--database", database,
+            ],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
-        self.kubectl("apply", "-f", "-", given=made.stdout)
+        self.cluster.kubectl("apply", "--server-side", "-f", "-", input=made.stdout)
         text = (MANIFESTS / "tak.yaml").read_text().replace("REGISTRY", self.cluster.registry)
         self.kubectl("apply", "-f", "-", given=text)
         self.kubectl("rollout", "status", "deployment/tak", "--timeout=120s")
@@ -102,6 +92,10 @@ class Sightline:
             values or {},
         )
         self.helm("install", "--wait", "--timeout", "240s")
+
+    def helm_test(self) -> str:
+        """`helm test`: what it says."""
+        return self.cluster.helm("test", "sightline", "-n", self.namespace, "--timeout", "120s")
 
     def release(self, colour: str, overlay: Mapping[str, Any], *, wait: bool = True) -> None:
         """Put something new into one colour."""
@@ -237,11 +231,13 @@ class Traffic:
             wait_for(all_there, seconds=seconds, what="all sightings")
         assert not missing, f"{len(missing)} of {len(expected)} lost, such as {min(missing)}"
 
-    def first_answers(self, colour: str, *, since: float, until: float) -> list[float]:
-        """Seconds from `since` to each looking client's first answer by this colour."""
+    def first_answers(
+        self, component: str, colour: str, *, since: float, until: float
+    ) -> list[float]:
+        """Seconds from `since` to the first answer by this colour of each that connects anew."""
         found = []
         for name, seen in self.colours.items():
-            if "-fresh-" in name:
+            if f"look-{component}-fresh" in name:
                 times = [at for at, which in seen if which == colour and since <= at <= until]
                 found += [times[0] - since] if times else []
         return found

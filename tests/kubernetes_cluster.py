@@ -44,7 +44,7 @@ STATE = "cluster.json"
 class Cluster:
     """A cluster, and what is asked of it."""
 
-    def __init__(self, folder: Path, *, workers: int = 3, proxy_sync: str = "200ms") -> None:
+    def __init__(self, folder: Path, *, workers: int = 3, proxy_sync: str = "1s") -> None:
         self.plan = Plan(folder=folder.resolve(), workers=workers, proxy_sync=proxy_sync)
         self.kubeconfig = folder / "kubeconfig"
         self.machine: Machine | None = Machine(self.plan)
@@ -194,6 +194,22 @@ class Cluster:
     def node_command(self, command: list[str], number: int = 1) -> list[str]:
         """The command as it must be started to run in a node's network: ClusterIPs work there."""
         return [*self._ours.inside(f"network-node-{number}"), *command]
+
+    @contextlib.contextmanager
+    def door(self, host: str, port: int, number: int = 1) -> Iterator[int]:
+        """A port of 127.0.0.1 behind which is what a node reaches at that address."""
+        with socket.create_server(("127.0.0.1", 0)) as entry:
+            part = f"door-{entry.getsockname()[1]}"
+            self._ours.start(
+                part,
+                self._program("doorway", f"{entry.fileno()}={host}:{port}"),
+                within=f"network-node-{number}",
+                fds=(entry.fileno(),),
+            )
+            try:
+                yield entry.getsockname()[1]
+            finally:
+                self._ours.power_off(part)
 
     def node_address(self, number: int = 1) -> str:
         """Where pods reach what `node_command` started."""

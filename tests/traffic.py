@@ -229,7 +229,7 @@ async def run(plan: Plan) -> Tally:
                 camera = client("picture", plan.detection, plan.detection_key, way, number)
                 work.append(pictures(camera, plan))
         for way in ("kept", "fresh"):
-            for what, url in (("gateway", plan.gateway), ("detection", plan.detection)):
+            for what, url in (("cop-gateway", plan.gateway), ("detection", plan.detection)):
                 work.append(looks(client(f"look-{what}", url, "", way, number), plan))
     tasks = [asyncio.create_task(each) for each in work]
     stopping = asyncio.create_task(stop.wait())

@@ -48,8 +48,8 @@ class Plan:
 
     folder: Path
     workers: int = 3
-    proxy_sync: str = "200ms"
-    """How long kube-proxy collects changes; Kubernetes' own default is 1s."""
+    proxy_sync: str = "1s"
+    """How long kube-proxy collects changes: as Kubernetes has it."""
 
     @property
     def name(self) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import cluster_images
 import container_engine
 import kubernetes_cluster
 from container_engine import Engine
+from deployment import Sightline
 from kubernetes_cluster import Cluster
 from stack import Stack
 
@@ -52,3 +54,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     kubernetes_cluster.needs()
     with Cluster(tmp_path_factory.mktemp("cluster")).running() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def published(engine: Engine, cluster: Cluster) -> Cluster:
+    """The same, with our images in its registry."""
+    cluster_images.publish(engine, cluster)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def sightline(published: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Sightline:
+    """The chart installed from nothing, both colours ready, with a TAK server beside it."""
+    sightline = Sightline(published, tmp_path_factory.mktemp("sightline"))
+    sightline.prepare()
+    sightline.install()
+    return sightline
