@@ -64,6 +64,7 @@ class Cluster:
             known = json.loads(state.read_text())
             self.plan = Plan(folder=self.plan.folder, workers=known["workers"])
             self.machine = Machine(self.plan, known["processes"])
+            self.machine.stays = True
             self._registry_port = known["registry_port"]
         else:
             self.machine = None
@@ -204,10 +205,12 @@ class Cluster:
         node = self._node(number)
         self._ours.unplug(node)
         self._ours.power_off(node.name)
+        self._ours.ungroup(node)
 
     def start_node(self, number: int) -> None:
         """Its power is back; it knows what it had on disk."""
         node = self._node(number)
+        self._ours.groups()
         self._ours.plug(node)
         self._power_on(node)
         self._save()
