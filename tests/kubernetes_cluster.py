@@ -16,11 +16,12 @@ import shutil
 import socket
 import string
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster import control_plane, images, worker
+from cluster import control_plane, helm, images, worker
 from cluster.authority import Authority
 from cluster.machine import Machine
 from cluster.plan import (
@@ -33,11 +34,10 @@ from cluster.plan import (
     Node,
     Plan,
 )  # fmt: skip
-from engine import ROOT, program
+from engine import program
 from running import required, wait_for
 
 MANIFESTS = Path(__file__).parent / "cluster" / "manifests"
-TOOLS = ROOT / ".cache" / "tools"
 STATE = "cluster.json"
 
 
@@ -53,6 +53,7 @@ class Cluster:
         self.seconds: dict[str, float] = {}
         """When what was done, from the start of `start`."""
         self._registry_port = 0
+        self._pod_image = POD_IMAGE
 
     @classmethod
     def given(cls, kubeconfig: Path) -> Cluster:
@@ -64,10 +65,12 @@ class Cluster:
             known = json.loads(state.read_text())
             self.plan = Plan(folder=self.plan.folder, workers=known["workers"])
             self.machine = Machine(self.plan, known["processes"])
+            self.machine.stays = True
             self._registry_port = known["registry_port"]
         else:
             self.machine = None
             self.registry = os.environ.get("SIGHTLINE_REGISTRY", "")
+            self._pod_image = ""
         return self
 
     @contextlib.contextmanager
@@ -156,7 +159,8 @@ class Cluster:
     def helm(self, *arguments: str, version: int = 4, check: bool = True) -> str:
         """The same for helm."""
         done = subprocess.run(
-            [_helm(version), *arguments], env=os.environ | {"KUBECONFIG": str(self.kubeconfig)},
+            [helm.program(version), *arguments],
+            env=os.environ | {"KUBECONFIG": str(self.kubeconfig)},
             capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         if not check:
@@ -171,6 +175,16 @@ class Cluster:
         door = f"127.0.0.1:{self._registry_port}" if self._registry_port else self.registry
         images.copy(archive, f"{door}/{name}")
         return f"{self.registry}/{name}"
+
+    @property
+    def pod_image(self) -> str:
+        """What `cluster.objects` are made of; a cluster that is given gets it by its registry."""
+        if not self._pod_image:
+            with tempfile.TemporaryDirectory() as folder:
+                archive = Path(folder, "pod.tar")
+                images.of_program(program("cluster-pod"), archive, POD_IMAGE)
+                self._pod_image = self.push(archive, "sightline-test/pod:1")
+        return self._pod_image
 
     def load(self, archive: Path) -> None:
         """Put images straight into every node, under the names in the archive."""
@@ -220,10 +234,12 @@ class Cluster:
         node = self._node(number)
         self._ours.unplug(node)
         self._ours.power_off(node.name)
+        self._ours.ungroup(node)
 
     def start_node(self, number: int) -> None:
         """Its power is back; it knows what it had on disk."""
         node = self._node(number)
+        self._ours.groups()
         self._ours.plug(node)
         self._power_on(node)
         self._save()
@@ -294,19 +310,6 @@ class Cluster:
             "registry_port": self._registry_port,
         }
         (self.plan.folder / STATE).write_text(json.dumps(known, indent=1))
-
-
-def _helm(version: int) -> str:
-    places = os.pathsep.join((str(TOOLS), f"{TOOLS}/bin", os.environ["PATH"]))
-    for name in (f"helm{version}", f"helm-{version}", "helm"):
-        found = shutil.which(name, path=places)
-        if found is not None and _says([found, "version", "--short"]).startswith(f"v{version}."):
-            return found
-    raise LookupError(f"helm {version} is neither in {TOOLS} nor on the PATH")
-
-
-def _says(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def needs() -> None:

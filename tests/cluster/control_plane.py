@@ -85,6 +85,8 @@ def second(plan: Plan, authority: Authority) -> dict[str, list[str]]:
             "--use-service-account-credentials=true", f"--cluster-cidr={PODS}",
             f"--root-ca-file={authority.certificate}",
             f"--service-account-private-key-file={keys}/service-accounts.key",
+            # By default it asks so little at a time that its controllers need seconds to start.
+            "--kube-api-qps=300", "--kube-api-burst=600",
             "--node-monitor-period=1s", "--node-monitor-grace-period=12s",
             "--horizontal-pod-autoscaler-sync-period=5s",
             "--horizontal-pod-autoscaler-initial-readiness-delay=5s",
@@ -94,6 +96,7 @@ def second(plan: Plan, authority: Authority) -> dict[str, list[str]]:
             "kube-scheduler", f"--kubeconfig={scheduler}",
             f"--authentication-kubeconfig={scheduler}",
             f"--authorization-kubeconfig={scheduler}", "--leader-elect=false",
+            "--kube-api-qps=300", "--kube-api-burst=600",
         ],
         "provisioner": [
             "provisioner", f"--kubeconfig={provisioner}",

@@ -133,14 +133,13 @@ class Machine:
                 group = hierarchy / self.plan.name / node.name
                 group.mkdir(parents=True, exist_ok=True)
                 for each in (group.parent, group):
-                    for name in ("cpuset.cpus", "cpuset.mems"):
-                        if (each / name).exists() and not (each / name).read_text().strip():
-                            (each / name).write_text((each.parent / name).read_text())
-                    if (each / "cgroup.controllers").exists():
-                        controllers = (each.parent / "cgroup.controllers").read_text().split()
-                        (each.parent / "cgroup.subtree_control").write_text(
-                            " ".join(f"+{each}" for each in controllers)
-                        )
+                    _open(each)
+
+    def ungroup(self, node: Node) -> None:
+        """Forget its control groups, as a machine does that is switched off."""
+        for hierarchy in hierarchies():
+            group = hierarchy / self.plan.name / node.name
+            _wait(functools.partial(_removed, group), f"{group} to empty")
 
     def power_off(self, part: str) -> None:
         """End it and all that it is parent of, at once."""
@@ -195,6 +194,17 @@ def marked(name: str) -> list[int]:
             if each.name.isdigit() and wanted in (each / "environ").read_bytes().split(b"\0"):
                 found.append(int(each.name))
     return found
+
+
+def _open(group: Path) -> None:
+    """Let a new group use what the one above it has."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if (group / name).exists() and not (group / name).read_text().strip():
+            (group / name).write_text((group.parent / name).read_text())
+    if (group / "cgroup.controllers").exists():
+        controllers = (group.parent / "cgroup.controllers").read_text().split()
+        wanted = " ".join(f"+{each}" for each in controllers)
+        (group.parent / "cgroup.subtree_control").write_text(wanted)
 
 
 def _groups(name: str) -> Iterator[Path]:

@@ -89,7 +89,9 @@ def write(plan: Plan, node: Node, authority: Authority, program: Path) -> None:
     }
     (folder / "containerd.toml").write_text(CONTAINERD.format(**values))
     (folder / "start.sh").write_text(START.format(**values))
-    (folder / "registries" / REGISTRY / "hosts.toml").write_text(f'server = "http://{REGISTRY}"\n')
+    (folder / "registries" / REGISTRY / "hosts.toml").write_text(
+        f'[host."http://{REGISTRY}"]\ncapabilities = ["pull", "resolve"]\n'
+    )
     (folder / "resolv.conf").write_text("# A node asks nobody.\n")
     keys = folder / "keys"
     user = f"system:node:{node.name}"

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +14,12 @@ import pytest
 
 import kubernetes_cluster
 from cluster import images
-from cluster.plan import POD_IMAGE
+from cluster.objects import Namespace, deployment, pod, web
 from engine import program
 from kubernetes_cluster import Cluster
 from running import http, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
-
-Apply = Callable[..., None]
-
-
-class Namespace:
-    """A place for one test's objects."""
-
-    def __init__(self, cluster: Cluster, name: str) -> None:
-        self.cluster, self.name = cluster, name
-
-    def kubectl(self, *arguments: str, **options: Any) -> str:
-        return self.cluster.kubectl("--namespace", self.name, *arguments, **options)
-
-    def apply(self, *objects: dict[str, Any]) -> None:
-        self.kubectl("apply", "--filename", "-", input="\n---\n".join(map(json.dumps, objects)))
-
-    def get(self, *arguments: str) -> Any:
-        return json.loads(self.kubectl("get", *arguments, "--output", "json"))
-
-    def wait(self, what: str, condition: str = "condition=Ready") -> None:
-        self.kubectl("wait", what, f"--for={condition}", "--timeout=90s")
-
-    def ask(self, pod: str, url: str) -> str:
-        """What a pod is answered."""
-        return self.kubectl("exec", pod, "--", "/pod", "get", url, check=False).strip()
 
 
 @pytest.fixture
@@ -53,56 +28,6 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Name
     cluster.kubectl("create", "namespace", name)
     yield Namespace(cluster, name)
     cluster.kubectl("delete", "namespace", name, "--wait=false")
-
-
-def pod(name: str, *arguments: str, **spec: Any) -> dict[str, Any]:
-    container = {"name": "main", "image": POD_IMAGE, "args": list(arguments)}
-    container |= spec.pop("container", {})
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"containers": [container], "terminationGracePeriodSeconds": 1, **spec},
-    }
-
-
-def deployment(name: str, *arguments: str, replicas: int = 3, **spec: Any) -> dict[str, Any]:
-    template = pod(name, *arguments, **spec)
-    del template["metadata"]["name"]
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": template["metadata"], "spec": template["spec"]},
-        },
-    }
-
-
-def web(name: str = "web", *, replicas: int = 3) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Servers on as many nodes, that say who they are, and their Service."""
-    spread = {
-        "maxSkew": 1,
-        "topologyKey": "topology.kubernetes.io/zone",
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {"app": name}},
-    }
-    probe = {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1}
-    servers = deployment(
-        name, "serve", ":8080",
-        replicas=replicas,
-        topologySpreadConstraints=[spread],
-        container={"readinessProbe": probe, "ports": [{"containerPort": 8080}]},
-    )  # fmt: skip
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name},
-        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
-    }
-    return servers, service
 
 
 def test_nodes_are_ready_in_three_zones(cluster: Cluster) -> None:
@@ -136,8 +61,10 @@ def test_pods_on_all_nodes_answer_through_their_service(
         assert seen == names
 
     # From a node's network, which is where tests run what clients run.
-    curl = cluster.node_command(["curl", "--silent", "--max-time", "2", f"http://{address}/"])
-    said = subprocess.run(curl, capture_output=True, text=True, check=True).stdout.strip()
+    get = [str(program("cluster-pod")), "get", f"http://{address}/"]
+    said = subprocess.run(
+        cluster.node_command(get), capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert said in names
 
 
