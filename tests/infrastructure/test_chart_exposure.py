@@ -142,6 +142,7 @@ def test_helm_test_asks_the_active_colour_as_a_client_would(component):
     command = pod.main["command"]
     assert command[:2] == ["python", "-c"]
     compile(command[2], "reach.py", "exec")
+    assert command[4].startswith("/v1/"), "what nobody may ask without a key"
     assert command[3] == f"http://{component}-active:{PORTS[component]}"
     assert pod.main["image"] == all_.pod(f"Deployment/{component}-blue").main["image"]
     for services in all_.kind("Service").values():
