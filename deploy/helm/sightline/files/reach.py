@@ -1,6 +1,6 @@
-"""What `helm test` runs in the image of a service: reach.py URL GUARDED_PATH.
+"""What `helm test` runs in the image of a service: reach.py URL [GUARDED_PATH].
 
-Ready within a minute, and a call without a key is refused. Exit code 0, or 1 and the reason.
+Ready within a minute, and there a call without a key is refused. Exit code 0, or 1 and the reason.
 """
 
 import http.client
@@ -24,16 +24,16 @@ def status(url: str) -> int:
         return 0
 
 
-def main(base: str, guarded: str) -> str | None:
+def main(base: str, guarded: str | None = None) -> str | None:
     """Ask; gives what is wrong."""
     until = time.monotonic() + SECONDS
     while (ready := status(f"{base}/ready")) != http.HTTPStatus.OK:
         if time.monotonic() > until:
             return f"{base}/ready answers {ready or 'nothing'}"
         time.sleep(1)
-    if (open_to_all := status(base + guarded)) != http.HTTPStatus.UNAUTHORIZED:
-        return f"{base}{guarded} answers {open_to_all} to somebody without a key, and not 401"
-    print(f"{base} is ready, and guarded")
+    if guarded is not None and (said := status(base + guarded)) != http.HTTPStatus.UNAUTHORIZED:
+        return f"{base}{guarded} answers {said} to somebody without a key, and not 401"
+    print(f"{base} is ready")
     return None
 
 

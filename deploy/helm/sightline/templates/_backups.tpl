@@ -5,7 +5,7 @@ with PostgreSQL it goes by the network. (list root colour arguments)
 {{- define "sightline.backupPod" -}}
 {{- $root := index . 0 -}}
 {{- $colour := index . 1 -}}
-{{- $own := $root.Values.backups -}}
+{{- $given := $root.Values.backups -}}
 {{- $gateway := include "sightline.workload" (list $root "gateway" $colour) | fromJson -}}
 {{- $sqlite := eq $root.Values.database.mode "sqlite" -}}
 metadata:
@@ -39,7 +39,7 @@ spec:
   {{- end }}
   containers:
     - name: backups
-      image: {{ include "sightline.image" (list $root $own.image) }}
+      image: {{ include "sightline.image" (list $root $given.image) }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       # What a container says last is what a preflight tells.
       terminationMessagePolicy: FallbackToLogsOnError
@@ -53,7 +53,7 @@ spec:
       env:
         - {name: HOME, value: /tmp}
       resources:
-        {{- toYaml $own.resources | nindent 8 }}
+        {{- toYaml $given.resources | nindent 8 }}
       {{- include "sightline.containerSecurity" . | nindent 6 }}
       volumeMounts:
         - {name: backups, mountPath: /backups}
@@ -66,7 +66,7 @@ spec:
         {{- end }}
   volumes:
     - name: backups
-      persistentVolumeClaim: {claimName: {{ default "sightline-backups" $own.volume.existingClaim }}}
+      persistentVolumeClaim: {claimName: {{ default "sightline-backups" $given.volume.existingClaim }}}
     - name: tmp
       emptyDir: {sizeLimit: 1Gi}
     {{- if $sqlite }}
