@@ -112,6 +112,12 @@ class _Reader(io.RawIOBase):
         return count
 
 
+def credentials(configuration: client.Configuration) -> dict[str, str]:
+    """The headers that let us in; none where a certificate does."""
+    ways: Any = configuration.auth_settings()  # of older clients: plain dictionaries
+    return {way["key"]: way["value"] for way in ways.values() if way["in"] == "header"}
+
+
 def _options(configuration: client.Configuration) -> dict[str, Any]:
     """How the official client is let in, for a WebSocket."""
     files = {
@@ -124,8 +130,7 @@ def _options(configuration: client.Configuration) -> dict[str, Any]:
     tls["cert_reqs"] = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
     if not configuration.verify_ssl or configuration.assert_hostname is False:
         tls["check_hostname"] = False
-    ways: Any = configuration.auth_settings()  # older ones: plain dictionaries
-    shown = [f"{way['key']}: {way['value']}" for way in ways.values() if way["in"] == "header"]
+    shown = [f"{name}: {value}" for name, value in credentials(configuration).items()]
     proxy = urlsplit(configuration.proxy or "")
     through = {
         "http_proxy_host": proxy.hostname,
