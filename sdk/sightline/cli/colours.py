@@ -13,8 +13,8 @@ import click
 import msgspec
 
 from sightline.cli import exits
-from sightline.cli.duration import Duration
 from sightline.cli.cluster import Session, cluster_options, session, tell
+from sightline.cli.duration import Duration
 from sightline.cli.failure import Failure
 
 if TYPE_CHECKING:
@@ -258,6 +258,8 @@ def _conclude(receipt: Receipt, file: Path | None, *, as_json: bool) -> None:
             else f"not all was finished: {problems}",
             code=exits.UNFINISHED,
         )
+    if receipt.outcome == "overtaken":
+        raise Failure(f"see `sightline colours status`: {problems}", code=exits.CONFLICT)
     if receipt.outcome != "done":
         code = exits.CONFLICT if receipt.outcome == "conflict" else exits.FAILED
         raise Failure(f"users are led to {receipt.from_} as before: {problems}", code=code)

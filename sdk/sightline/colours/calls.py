@@ -1,22 +1,19 @@
-"""HTTP to a pod through the API server: a port forward, of which one request is made.
-
-The client's port forward takes the end of what we send for the end of all (it closes both
-directions), so that a connection is closed only once its answer is read.
-"""
+"""HTTP to pods through the API server: a port forward for each request."""
 
 from __future__ import annotations
 
 import http.client
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 from kubernetes import client
-from kubernetes.client.exceptions import ApiException
-from kubernetes.stream import portforward
 
 from sightline.colours import report
 from sightline.colours.colour import PORTS, Component
 from sightline.colours.errors import ColoursError
+from sightline.colours.forward import Forward, ForwardError
 from sightline.colours.ports import Verb
 from sightline.colours.report import Report, Silent
 
@@ -80,28 +77,20 @@ class PortForwards:
     ) -> tuple[int, bytes]:
         """One request to one pod: status and body. Raises CallError."""
         port = PORTS[component]
-        # One client each: a port forward changes its client for as long as it is being made.
-        core = client.CoreV1Api(client.ApiClient(self._configuration))
+        shown = {"X-Api-Key": self._key(), "Connection": "close", **(headers or {})}
         try:
-            forward = portforward(
-                core.connect_get_namespaced_pod_portforward,
-                name, self._namespace, ports=str(port), _request_timeout=seconds,
-            )  # fmt: skip
-        except ApiException as error:
-            if "404" in str(error.reason):
-                raise PodGoneError(f"pod {name} is gone") from error
-            raise CallError(f"no port forward: {error.reason}") from error
-        connection = http.client.HTTPConnection(name, port, timeout=seconds)
-        connection.sock = forward.socket(port)
-        connection.sock.settimeout(seconds)
+            forward = Forward(self._configuration, self._namespace, name, port, seconds=seconds)
+        except ForwardError as error:
+            kind = PodGoneError if error.status == 404 else CallError
+            raise kind(str(error)) from error
+        connection = http.client.HTTPConnection(name, port)
+        # It is all of a socket that is asked for here.
+        connection.sock = cast(socket.socket, forward)
         try:
-            shown = {"X-Api-Key": self._key(), "Connection": "close", **(headers or {})}
             connection.request(method, path, body=body, headers=shown)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
-            said = forward.error(port) or str(error) or type(error).__name__
-            raise CallError(f"{method} {path} on port {port}: {said}") from error
+            raise CallError(f"{method} {path} on port {port}: {error}") from error
         finally:
-            connection.close()
-            forward.close()
+            forward.end()

@@ -4,6 +4,7 @@ ColoursError
 ├── UnreachableError    the API server does not answer, or lets nobody in
 ├── NothingThereError   there is nothing of Sightline in the namespace
 ├── ConflictError       somebody else changed it first
+│   └── OvertakenError  somebody else's switch took the place of ours
 └── RefusedError        it would not be safe; the findings say why
 """
 
@@ -30,6 +31,10 @@ class NothingThereError(ColoursError):
 
 class ConflictError(ColoursError):
     """Somebody else changed it between our look and our change."""
+
+
+class OvertakenError(ConflictError):
+    """Somebody else's switch took the place of ours, while ours was being made."""
 
 
 class RefusedError(ColoursError):

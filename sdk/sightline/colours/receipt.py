@@ -11,9 +11,10 @@ from sightline.colours.colour import Colour, Component, Fact
 from sightline.colours.finding import Finding
 
 Kind: TypeAlias = Literal["switch", "rollback"]
-End: TypeAlias = Literal["done", "unfinished", "conflict", "failed"]
-"""Done: all of it. Unfinished: traffic has moved, and `problems` says what is left to do. Conflict,
-failed: traffic is where it was."""
+End: TypeAlias = Literal["done", "unfinished", "overtaken", "conflict", "failed"]
+"""Done: all of it. Unfinished: traffic has moved, and `problems` says what is left to do.
+Overtaken: traffic had moved, and then another switch was made. Conflict, failed: traffic is where
+it was."""
 
 
 class StepTime(Fact, frozen=True, kw_only=True):

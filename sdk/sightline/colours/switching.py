@@ -6,6 +6,7 @@ traffic has moved: what fails is noted, and the other steps are still taken.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -14,7 +15,13 @@ import msgspec
 from sightline.colours import plan as steps
 from sightline.colours.account import Account
 from sightline.colours.colour import Colour, Component, workload
-from sightline.colours.errors import ColoursError, ConflictError, RefusedError
+from sightline.colours.errors import (
+    ColoursError,
+    ConflictError,
+    OvertakenError,
+    RefusedError,
+    UnreachableError,
+)
 from sightline.colours.finding import Finding
 from sightline.colours.observation import Observation
 from sightline.colours.plan import Plan, Step
@@ -71,10 +78,12 @@ class Switch:
                 self._take(step, plan)
             except ColoursError as error:
                 self._account.problems.append(str(error))
-                to_come = plan.steps[number:]
-                if isinstance(step, steps.Announce) or any(_moves_users(each) for each in to_come):
+                if isinstance(step, steps.Announce) or any(map(_moves_users, plan.steps[number:])):
                     conflict = isinstance(error, ConflictError)
                     outcome = self._withdraw(plan, "conflict" if conflict else "failed")
+                    break
+                if isinstance(error, OvertakenError):
+                    outcome = "overtaken"
                     break
         if outcome == "done" and self._account.problems:
             outcome = "unfinished"
@@ -156,10 +165,16 @@ class Switch:
     def _look(self) -> None:
         """See how things are, and that the switch is still ours to make."""
         self._seen = self._cluster.observe()
+        if self._ours():
+            return
+        record = self._seen.record
+        other = record.intent or (record.receipts[-1] if record.receipts else None)
+        who = "somebody" if other is None else f"the switch {other.id} by {other.who}"
+        raise OvertakenError(f"{who} took the place of this one")
+
+    def _ours(self) -> bool:
         intent = self._seen.record.intent
-        if intent is None or intent.id != self._account.id:
-            who = "somebody" if intent is None else f"{intent.who} ({intent.id})"
-            raise ConflictError(f"{who} took over from this switch")
+        return intent is not None and intent.id == self._account.id
 
     def _undrain(self, step: steps.Undrain, plan: Plan) -> None:
         for pod, why in self._ask("undrain", step.colour, step.components).items():
@@ -239,7 +254,11 @@ class Switch:
             )
 
     def _withdraw(self, plan: Plan, outcome: End) -> End:
-        """Undo what was done so far, so that traffic stays where it was."""
+        """Undo what was done so far, so that traffic stays where it was.
+
+        Where another switch was announced, it is the one to say what is drained and how many pods
+        there are: what it has set up must not be undone.
+        """
         for move in reversed(self._account.moves):
             pointer = next(each for each in self._seen.pointers if each.name == move.service)
             try:
@@ -252,6 +271,14 @@ class Switch:
                 self._seen = self._seen.with_pointer(after)
         if not self._stuck:
             self._account.moved_after = None
+        if self._ours():
+            # A service that is no longer as we saw it may be another switch's doing.
+            with contextlib.suppress(UnreachableError):
+                record = self._cluster.observe().record
+                self._seen = msgspec.structs.replace(self._seen, record=record)
+        if not self._ours():
+            return "unfinished" if self._stuck else outcome
+        if not self._stuck:
             self._drain_again(plan)
         for step in self._undo:
             try:
@@ -276,7 +303,7 @@ class Switch:
         probe = None if self._prober is None else self._prober.finish()
         receipt = self._account.receipt(plan, outcome, self._seen, findings, probe)
         record = self._seen.record
-        if record.intent is None or record.intent.id != self._account.id:
+        if not self._ours():
             return receipt  # it was never announced, or is somebody else's by now
         kept = record.with_receipt(receipt)
         if self._stuck:
