@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -152,6 +153,8 @@ class Sightline:
     @contextlib.contextmanager
     def traffic(self, run: str, *, rate: float = 5.0, clients: int = 2) -> Iterator[Traffic]:
         """Clients of both -active Services, from one of the nodes, from here to there."""
+        # A frame that was committed before is the same frame: no two runs share a camera.
+        run = f"{run}-{secrets.token_hex(2)}"
         (scene,) = Simulator(Scenario.default(seed=1, cameras=1)).frames(rate_hz=1, count=1)
         plan = {
             "detection": f"http://{self.address('detection-active')}:8000",
