@@ -284,7 +284,10 @@ def test_pods_move_away_from_a_lost_node(cluster: Cluster, namespace: Namespace)
 
     namespace.apply(pod("new", nodeSelector={"kubernetes.io/hostname": "node-3"}))
     namespace.wait("pod/new")
-    assert namespace.ask("new", "http://web").startswith("web-")
+    wait_for(
+        lambda: namespace.ask("new", "http://web").startswith("web-"),
+        what="Services to work on the node that is back",
+    )
 
 
 def test_nothing_stays_and_clusters_stand_side_by_side(tmp_path: Path) -> None:
