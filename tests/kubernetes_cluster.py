@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from cluster import control_plane, helm, images, worker
 from cluster.authority import Authority
@@ -261,7 +262,7 @@ class Cluster:
     def _node(self, number: int) -> Node:
         return self.plan.nodes[number - 1]
 
-    def _nodes(self) -> list[dict[str, dict[str, list[dict[str, str]]]]]:
+    def _nodes(self) -> list[dict[str, Any]]:
         return list(json.loads(self.kubectl("get", "nodes", "--output", "json"))["items"])
 
     def _program(self, *command: str) -> list[str]:

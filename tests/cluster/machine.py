@@ -85,46 +85,46 @@ class Machine:
     def cables(self) -> None:
         """The control plane's bridge, and a cable from it to every node."""
         self.network("control")
+        self.ip(
+            "control",
+            [
+                "link set lo up", "link add nodes type bridge", "link set nodes up",
+                f"address add {CONTROL}/24 dev nodes",
+            ],
+        )  # fmt: skip
         for node in self.plan.nodes:
-            self.network(node.name)
-        others = {
-            node: [
-                f"route add {each.pods} via {each.address}"
-                for each in self.plan.nodes
-                if each != node
-            ]
-            for node in self.plan.nodes
-        }
-        bridge = [
-            "link set lo up", "link add nodes type bridge", "link set nodes up",
-            f"address add {CONTROL}/24 dev nodes",
-        ]  # fmt: skip
-        for node in self.plan.nodes:
-            there = self.processes[f"network-{node.name}"]
-            bridge += [
+            self.plug(node)
+
+    def plug(self, node: Node) -> None:
+        """A network for a node, without any rule, and its cable."""
+        self.network(node.name)
+        there = self.processes[f"network-{node.name}"]
+        self.ip(
+            "control",
+            [
                 f"link add {node.name} type veth peer name eth0 netns {there}",
                 f"link set {node.name} master nodes up",
-                f"route add {node.pods} via {node.address}",
-            ]
-        self.ip("control", bridge)
-        for node in self.plan.nodes:
-            self.ip(node.name, ["link set lo up", f"address add {node.address}/24 dev eth0"])
-            self.plug(node, others[node])
-            _run(
-                *self.inside(f"network-{node.name}"),
-                "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward",
-            )  # fmt: skip
-
-    def plug(self, node: Node, routes: Sequence[str] = ()) -> None:
-        """Its cable is in: routes go with a link that is down."""
-        routes = routes or [
-            f"route add {each.pods} via {each.address}" for each in self.plan.nodes if each != node
-        ]
-        self.ip(node.name, ["link set eth0 up", f"route add default via {CONTROL}", *routes])
+                f"route replace {node.pods} via {node.address}",
+            ],
+        )
+        others = [each for each in self.plan.nodes if each != node]
+        self.ip(
+            node.name,
+            [
+                "link set lo up", f"address add {node.address}/24 dev eth0", "link set eth0 up",
+                f"route add default via {CONTROL}",
+                *(f"route add {each.pods} via {each.address}" for each in others),
+            ],
+        )  # fmt: skip
+        _run(
+            *self.inside(f"network-{node.name}"),
+            "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward",
+        )  # fmt: skip
 
     def unplug(self, node: Node) -> None:
-        """Cut it off."""
-        self.ip(node.name, ["link set eth0 down"])
+        """Cut it off: the network is gone, even if somebody is still in it."""
+        self.ip("control", [f"link delete {node.name}"])
+        self.power_off(f"network-{node.name}")
 
     def groups(self) -> None:
         """Each node's own place in every hierarchy of control groups."""

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -19,7 +21,7 @@ func main() {
 		if err := run(os.Args[1], os.Args[2:]); err != nil {
 			log.Fatal(err)
 		}
-		if os.Args[1] != "serve" {
+		if os.Args[1] != "serve" && os.Args[1] != "listen" {
 			return
 		}
 	}
@@ -43,6 +45,18 @@ func run(what string, arguments []string) error {
 	switch {
 	case what == "serve" && len(arguments) >= 1: // serve ADDRESS [FILE]
 		return serve(arguments)
+	case what == "listen": // listen ADDRESS...
+		for _, address := range arguments {
+			if err := listen(address); err != nil {
+				return err
+			}
+		}
+		return nil
+	case what == "reach": // reach ADDRESS...
+		for _, answer := range reach(arguments) {
+			fmt.Println(answer)
+		}
+		return nil
 	case what == "get" && len(arguments) == 1: // get URL
 		answer, err := (&http.Client{Timeout: 2 * time.Second}).Get(arguments[0])
 		if err != nil {
@@ -89,4 +103,44 @@ func serve(arguments []string) error {
 	log.Print("listening on ", arguments[0])
 	go func() { log.Fatal(http.ListenAndServe(arguments[0], nil)) }()
 	return nil
+}
+
+// listen accepts, says that it is there, and closes.
+func listen(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				log.Fatal(err)
+			}
+			_, _ = connection.Write([]byte("here\n"))
+			_ = connection.Close()
+		}
+	}()
+	return nil
+}
+
+// reach tries all addresses at once: ADDRESS yes, or ADDRESS no and why not.
+func reach(addresses []string) []string {
+	answers := make([]string, len(addresses))
+	var all sync.WaitGroup
+	for i, address := range addresses {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			connection, err := net.DialTimeout("tcp", address, 2*time.Second)
+			if err != nil {
+				answers[i] = fmt.Sprint(address, " no ", err)
+				return
+			}
+			_ = connection.Close()
+			answers[i] = address + " yes"
+		}()
+	}
+	all.Wait()
+	return answers
 }
