@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 import manifests
 from manifests import COLOURS, ENVIRONMENTS, rendered
@@ -73,6 +74,12 @@ def test_the_charts_own_database_keeps_its_volume_and_its_password_in_a_file():
     assert port["port"] == 5432
     selector = all_.one("Service", "sightline-database")["spec"]["selector"]
     assert manifests.selects(selector, pod.labels)
+
+
+def test_the_charts_own_database_is_the_one_that_compose_pins():
+    compose = yaml.safe_load((manifests.ROOT / "compose.yaml").read_text())
+    image = rendered().pod("StatefulSet/sightline-database").main["image"]
+    assert image == compose["x-images"]["postgres"]
 
 
 def test_postgresql_is_told_its_parameters():
