@@ -205,6 +205,7 @@ def test_while_a_backup_is_brought_back_nobody_else_writes(values, folder):
     assert not all_.kind("CronJob")
     (job,) = all_.kind("Job").values()
     pod = all_.pod(f"Job/{job['metadata']['name']}")
+    assert pod.labels["sightline.io/job"] == "restore", "by which notes find its log"
     assert pod.main["args"][:3] == ["backups", "restore", f"--from={folder}/2026-11-01"]
     assert "helm.sh/hook" not in job["metadata"].get("annotations", {})
 
