@@ -11,6 +11,8 @@ ARGS ?=
 # What images hold, and what a checkout installs, which builds itself.
 IMAGES := detection cop-gateway cli
 EXTRAS := demo dev
+# What the image of the command line has for its commands, beyond the command line itself.
+ALSO_cli := --extra simulator --extra deploy
 PIN := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 LOCK := $(PIN) pyproject.toml requirements/build.in
@@ -95,6 +97,18 @@ engine: $(VENV)/.dev ## Build what the end-to-end tests run: buildkit, compose, 
 .PHONY: e2e
 e2e: engine ## Images, the whole stack and failure drills on a container engine of the tests' own (needs root)
 	$(BIN)/pytest -n 0 -m e2e --timeout 900 tests/end_to_end $(ARGS)
+
+.PHONY: cluster-programs
+cluster-programs: $(VENV)/.dev
+	@$(BIN)/python tests/end_to_end/engine/build.py cluster cluster-pod
+
+.PHONY: cluster
+cluster: cluster-programs ## A real Kubernetes of three nodes on this machine (needs root and Go)
+	@PYTHONPATH=tests $(BIN)/python -m cluster up
+
+.PHONY: cluster-down
+cluster-down: $(VENV)/.dev ## End it; nothing stays
+	@PYTHONPATH=tests $(BIN)/python -m cluster down
 
 # The whole system on this machine. PROFILES=demo flies drones, too.
 COMPOSE ?= docker compose
@@ -184,7 +198,7 @@ lock: ## Pin the newest versions that fit, with hashes (needs uv)
 	@$(PIN) --upgrade requirements/build.in -o requirements/build.txt
 	@$(PIN) --upgrade requirements/tak.in -o requirements/tak.txt
 	@$(PIN) --upgrade requirements/checks.in -o requirements/checks.txt
-	@for extra in $(IMAGES); do echo "requirements/$$extra.txt"; $(PIN) --upgrade pyproject.toml --extra $$extra -o requirements/$$extra.txt; done
+	@$(foreach image,$(IMAGES),echo "requirements/$(image).txt"; $(PIN) --upgrade pyproject.toml --extra $(image) $(ALSO_$(image)) -o requirements/$(image).txt;)
 	@for extra in $(EXTRAS); do echo "requirements/$$extra.txt"; $(LOCK) --upgrade --extra $$extra -o requirements/$$extra.txt; done
 
 .PHONY: clean

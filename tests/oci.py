@@ -6,13 +6,21 @@ import gzip
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _OCI = "application/vnd.oci.image"
 
 
-def layout(root: Path, folder: Path, *, architecture: str = "amd64") -> str:
+def layout(
+    root: Path,
+    folder: Path,
+    *,
+    architecture: str = "amd64",
+    entrypoint: Sequence[str] = (),
+    name: str | None = None,
+) -> str:
     """Write the layout; gives the manifest's digest. The same tar gives the same digest."""
     blobs = folder / "blobs/sha256"
     shutil.rmtree(folder, ignore_errors=True)
@@ -41,7 +49,10 @@ def layout(root: Path, folder: Path, *, architecture: str = "amd64") -> str:
         {
             "architecture": architecture,
             "os": "linux",
-            "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+            "config": {
+                "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
+                **({"Entrypoint": list(entrypoint)} if entrypoint else {}),
+            },
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff.hexdigest()}"]},
         },
         "config.v1+json",
@@ -61,6 +72,12 @@ def layout(root: Path, folder: Path, *, architecture: str = "amd64") -> str:
         },
         "manifest.v1+json",
     )
+    digest = str(manifest["digest"])
+    if name is not None:
+        manifest["annotations"] = {
+            "io.containerd.image.name": name,
+            "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+        }
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
-    return str(manifest["digest"])
+    return digest

@@ -19,6 +19,7 @@ from cop_gateway.cot import Catalogue, CatalogueError, Marks
 from cop_gateway.delivery import Bulletin, Courier
 from cop_gateway.delivery.following import followed
 from cop_gateway.delivery.tls import TlsTransport
+from cop_gateway.duty import GatewayDuty
 from cop_gateway.errors import SettingsError
 from cop_gateway.geolocation import Limits
 from cop_gateway.geolocation.accuracy import ce90
@@ -111,7 +112,7 @@ def world(settings: Settings) -> World:
 def open_store(settings: Settings) -> Outbox:
     """The store that the settings name. Raises StoreUnusableError or SettingsError."""
     if settings.shares_database:
-        return PostgresOutbox(settings.database)
+        return PostgresOutbox(settings.database, colour=settings.colour)
     return SqliteOutbox(Path(settings.database_path()))
 
 
@@ -278,6 +279,12 @@ def build(
         guard=guard.Guard(keychain, ACCESS),
         description=description,
         spans=spans,
+        duty=GatewayDuty(
+            store=store,
+            roster=store if isinstance(store, PostgresOutbox) else None,
+            couriers=couriers,
+            clock=clock,
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from cop_gateway.outbox.backup_tables import LastBackup
 from cop_gateway.outbox.errors import StoreFailedError
 from cop_gateway.outbox.ledger_tables import Reach
-from cop_gateway.outbox.record import Account
+from cop_gateway.outbox.record import Account, Schema
 from telemetry import logs
 
 LOOK_SECONDS = 15.0
@@ -27,8 +27,8 @@ log = logs.get("cop_gateway.survey")
 class Store(Protocol):
     """What a survey asks of storage."""
 
-    def schema_version(self) -> int:
-        """Which step of the schema it has."""
+    def schema(self) -> Schema:
+        """Which steps of the schema it has, and which this code knows."""
 
     def count_dead_letters(self) -> dict[str, int]:
         """How many there are, by sink."""
@@ -78,7 +78,7 @@ class Survey:
 
     def look(self) -> None:
         """Ask the store once. Blocks; raises StoreFailedError."""
-        self.schema_version = self._store.schema_version()
+        self.schema_version = self._store.schema().database
         self.dead_letters = self._store.count_dead_letters()
         self.last_backup = self._store.last_backup()
         self.last_verified = self._store.last_verified()

@@ -25,7 +25,7 @@ from detection.tiling import Tiling
 from detection.web import api, problems
 from detection.web.detect import Detector
 from detection.web.looking import Looking, Policy
-from detection.web.models import Models
+from detection.web.models import ModelDuty, Models
 from serving.application import application
 from serving.description import describe
 from serving.guard import Guard, Rules
@@ -159,6 +159,7 @@ def build(settings: Settings, store: Store) -> Service:
         guard=Guard(keychain, ACCESS),
         description=description,
         spans=spans,
+        duty=ModelDuty(store=store),
     )
     app.add_middleware(ProtocolRefusals)
     return Service(app=app, readiness=readiness, reload=mending.reload_all)

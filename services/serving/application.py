@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, StatelessLifespan
 
 from serving import probes, problems
+from serving.drain import DrainCalls, Duty
 from serving.guard import Guard, GuardMiddleware
 from serving.openapi import call
 from serving.probes import Readiness
@@ -29,10 +30,12 @@ def application(
     guard: Guard | None = None,
     description: Callable[[], Mapping[str, Any]] | None = None,
     spans: Spans | None = None,
+    duty: Duty | None = None,
 ) -> Starlette:
     """The service's routes, and around them: probes, request ids, access, logs, metrics, problems.
 
     `description` gives what GET /v1/openapi.json answers, see `serving.description`.
+    `duty` is what the service leaves to others, besides requests, while it drains.
     Each request's span goes to `spans`; whoever opened them closes them.
     Handlers in `exception_handlers` must be coroutine functions; they come before the shared ones.
     """
@@ -41,6 +44,7 @@ def application(
             *routes,
             *(guard.routes() if guard else ()),
             *probes.routes(readiness=readiness, metrics=metrics),
+            *DrainCalls(readiness.drain, metrics, duty).routes(),
             *(call.routes(description) if description else ()),
         ],
         middleware=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from serving import guard, probes
+from serving import drain, guard, probes
 from serving.openapi import Api, call, document
 
 TAGS = {
@@ -23,6 +23,7 @@ def describe(api: Api, rules: guard.Rules) -> dict[str, Any]:
             **api.operations,
             **guard.OPERATIONS,
             **probes.OPERATIONS,
+            **drain.OPERATIONS,
             **call.OPERATIONS,
         },
     )

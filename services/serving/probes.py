@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from serving.answers import NOT_KEPT, json_answer
+from serving.drain import Drain
 from serving.openapi.operation import Content, Operation, Operations, Reply, json_reply
 from serving.openapi.refusals import NO_STORE
 from sightline.messages.value import Answer
@@ -47,33 +47,26 @@ class ReadinessReport(Answer, frozen=True, kw_only=True):
 
 
 class Readiness:
-    """Whether this process should get requests: its own checks, and whether it is draining."""
+    """Whether this process should get requests: its own checks, and whether it is leaving."""
 
     def __init__(self, checks: Mapping[str, Check] | None = None) -> None:
         self._checks = dict(checks or {})
-        self._draining = asyncio.Event()
+        self._leaving = False
+        self.drain = Drain()
 
     def add(self, name: str, check: Check) -> None:
         """Ask this, too."""
         self._checks[name] = check
 
-    @property
-    def draining(self) -> bool:
-        """Whether the process is on its way out. It never comes back from that."""
-        return self._draining.is_set()
-
-    def drain(self) -> None:
-        """Turn not ready for good."""
-        self._draining.set()
-
-    async def wait_draining(self) -> None:
-        """Return once the process is on its way out: the sign for endless answers to end."""
-        await self._draining.wait()
+    def leave(self) -> None:
+        """The process is on its way out: not ready, and draining, for good."""
+        self._leaving = True
+        self.drain.begin(final=True)
 
     def reasons(self) -> dict[str, str]:
         """Why this process should not get requests, by the name of the check."""
         found = {name: reason for name, check in self._checks.items() if (reason := check())}
-        if self.draining:
+        if self._leaving:
             found["draining"] = _DRAINING
         return found
 

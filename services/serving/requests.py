@@ -146,7 +146,9 @@ class _Answer:
             self.status = int(message["status"])
             headers = [*message.get("headers", ()), (b"x-request-id", self._request_id.encode())]
             # A client that reuses connections should find its next one elsewhere.
-            if self._readiness.draining and not any(name == b"connection" for name, _ in headers):
+            if self._readiness.drain.draining and not any(
+                name == b"connection" for name, _ in headers
+            ):
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
         await self._send(message)

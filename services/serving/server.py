@@ -1,8 +1,12 @@
 """Listening, and stopping without losing a request.
 
 On SIGTERM or SIGINT: readiness turns false at once; requests are still taken for `drain_seconds`,
-so that load balancers can notice; then nothing new is accepted, open requests are finished, idle
-connections closed, the application shut down, and the exit code is 0. A second SIGINT ends at once.
+each answer closing its connection, so that load balancers can notice; then nothing new is accepted,
+open requests are finished, idle connections closed, the application shut down, and the exit code is
+0. A second SIGINT ends at once.
+
+A process that drains without leaving (`serving.drain`) closes connections that have been idle for
+a while; those that are in use close with their next answer.
 """
 
 from __future__ import annotations
@@ -16,10 +20,12 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from serving.drain import Census
 from serving.errors import ListenError
 from serving.probes import Readiness
 from telemetry import logs
@@ -28,6 +34,10 @@ from telemetry import logs
 # client, or a request can meet the closing.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
+# Of a connection to a process that drains. Not at once: a client may be about to ask, and one that
+# asks on a connection that is being closed gets no answer.
+IDLE_SECONDS = 5.0
+LOOK_SECONDS = 1.0
 INTERRUPTED = 128 + signal.SIGINT
 
 _GC_THRESHOLDS = (20_000, 20, 20)
@@ -123,6 +133,26 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._announce()
 
+    def census(self) -> Census:
+        """What clients hold open, and what of it is being answered."""
+        connections = self.server_state.connections
+        return Census(sum(not _idle(each) for each in connections), len(connections))
+
+    def close_idle(self, *, seconds: float) -> None:
+        """Close connections on which nothing was asked for so long."""
+        # uvicorn closes one by itself, so long after its last answer.
+        latest = asyncio.get_running_loop().time() + KEEP_ALIVE_SECONDS - seconds
+        connections: list[Any] = list(self.server_state.connections)
+        for each in connections:
+            closing = each.timeout_keep_alive_task
+            if _idle(each) and closing is not None and closing.when() <= latest:
+                each.shutdown()
+
+
+def _idle(connection: Any) -> bool:
+    cycle = connection.cycle
+    return cycle is None or cycle.response_complete
+
 
 async def _serve(
     server: _Server,
@@ -141,21 +171,29 @@ async def _serve(
     def stop(number: signal.Signals) -> None:
         if not draining:
             # First, so that it happens even where nobody reads the log any more.
-            readiness.drain()
+            readiness.leave()
             draining.append(loop.create_task(drain()))
             log.info("draining", signal=number.name, seconds=drain_seconds)
         elif number == signal.SIGINT:
             log.warning("ended at once", signal=number.name)
             os._exit(INTERRUPTED)
 
+    async def see_off() -> None:
+        while True:
+            await readiness.drain.wait()
+            server.close_idle(seconds=IDLE_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    readiness.drain.census = server.census
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
     if hung_up is not None:
         loop.add_signal_handler(signal.SIGHUP, hung_up)
+    seeing_off = loop.create_task(see_off())
     try:
         await server.serve(sockets=[sock])
     finally:
-        for task in draining:
+        for task in (*draining, seeing_off):
             task.cancel()
 
 

@@ -92,7 +92,7 @@ def test_a_pruned_backup_proves_nothing_any_more(store: Outbox) -> None:
 
 def test_the_schema_is_this_codes(store: Outbox) -> None:
     steps = SQLITE_STEPS if isinstance(store, SqliteOutbox) else POSTGRES_STEPS
-    assert store.schema_version() == len(steps)
+    assert store.schema().database == len(steps)
 
 
 def test_deliveries_without_a_gap_miss_nothing(store: Outbox) -> None:

@@ -13,6 +13,7 @@ import sys  # noqa: E402
 import click  # noqa: E402
 
 from sightline.cli import exits  # noqa: E402
+from sightline.cli.colours import colours  # noqa: E402
 from sightline.cli.demo import demo  # noqa: E402
 from sightline.cli.detect import detect  # noqa: E402
 from sightline.cli.doctor import doctor  # noqa: E402
@@ -32,7 +33,8 @@ def _version() -> str:
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a process of the demo died,"
-    " 4 something is not installed, 130 interrupted.",
+    " 4 something is not installed, 5 the cluster is not reached, 6 somebody else was faster,"
+    " 7 done in part, 130 interrupted.",
 )
 @click.version_option(_version(), prog_name="sightline")
 @click.pass_context
@@ -41,7 +43,7 @@ def cli(context: click.Context) -> None:
     context.obj = BEGAN
 
 
-for command in (demo, simulate, fly, detect, watch, models, doctor):
+for command in (demo, simulate, fly, detect, watch, models, doctor, colours):
     cli.add_command(command)
 
 

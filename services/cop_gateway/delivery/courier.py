@@ -59,6 +59,10 @@ class Courier:
         self.state: State = "standby"
         account = storage.account(policy.name)
         self._paused = account.paused
+        self.holding = False
+        """Whether nobody else may deliver now."""
+        self._leaves = False
+        """Whether it is to let go of the sink, for others."""
         self._connections = 0
         self._oldest: datetime | None = None
         self._exchange: Exchange | None = None
@@ -121,6 +125,7 @@ class Courier:
                 await self._wait_while_paused()
                 continue
             self._end.clear()
+            self._leaves = False
             hold = await self._take_hold()
             if hold is None:
                 if self._wanted:
@@ -128,10 +133,12 @@ class Courier:
                     await self._rest(self.policy.pace.hold_seconds)
                 continue
             self._turn("held")
+            self.holding = True
             try:
                 await self._serve(hold)
             finally:
                 await asyncio.to_thread(hold.release)
+                self.holding = False
         self._turn("stop")
 
     def stop(self) -> None:
@@ -148,6 +155,12 @@ class Courier:
         """Go on where it was paused."""
         self._paused = False
         self._resumed.set()
+
+    def look_again(self, *, let_go: bool) -> None:
+        """Who may deliver has changed: let go of the sink, or see whether it can be had."""
+        if let_go or not self.holding:
+            self._leaves = let_go
+            self._wake()
 
     def nudge(self) -> None:
         """There may be something to do: a dead letter was recalled, say."""
@@ -188,7 +201,7 @@ class Courier:
         watching = asyncio.create_task(self._watch(hold))
         failures = 0
         try:
-            while self._wanted and not watching.done():
+            while self._wanted and not (self._leaves or watching.done()):
                 try:
                     connection = await self.transport.open()
                 except (OSError, DeliveryError) as error:

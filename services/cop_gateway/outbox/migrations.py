@@ -239,6 +239,14 @@ POSTGRES_STEPS: tuple[str, ...] = (
     -- Where the trace of a frame goes on when its events are delivered; NULL where nobody keeps it.
     ALTER TABLE frames ADD COLUMN span_id TEXT;
     """,
+    """
+    CREATE TABLE colours (
+        name TEXT PRIMARY KEY,             -- blue or green
+        stands_down INTEGER NOT NULL,      -- 1: it takes in, and leaves delivery to the other
+        code INTEGER NOT NULL,             -- the schema of what was last started in it; 0: none
+        changed_at BIGINT                  -- when a switch last decided; NULL: none has yet
+    );
+    """,
 )
 
 POSTGRES_OLDEST = 1

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from cop_gateway.outbox import roster
 from cop_gateway.outbox.database import marks
 from cop_gateway.outbox.errors import HoldLostError, StoreFailedError, StoreUnusableError
 from cop_gateway.outbox.health import Health, Way
@@ -31,12 +32,18 @@ from cop_gateway.outbox.intake_tables import (
     read_head,
     read_receipts,
 )
-from cop_gateway.outbox.migrations import POSTGRES_OLDEST, POSTGRES_STEPS
-from cop_gateway.outbox.record import SEEN_OR_RETRACTED, Delivery, FrameKey, FrameRecord, Space
+from cop_gateway.outbox.postgres_schema import describe, migrate, read_schema, sentence
+from cop_gateway.outbox.record import (
+    SEEN_OR_RETRACTED,
+    Delivery,
+    FrameKey,
+    FrameRecord,
+    Schema,
+    Space,
+)
 from cop_gateway.outbox.store import Outbox
 from sightline.messages import Event
 
-_MIGRATION_LOCK = 0x5169_6854
 _SINK_LOCKS = 0x5169_6853
 _NEWS = 5_000
 _WAIT_SECONDS = 5.0
@@ -87,7 +94,7 @@ class PostgresCursor:
 class PostgresDatabase:
     """A pool of connections; a broken one is replaced, and the call that met it fails."""
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, colour: str = "none", pool_size: int = 8) -> None:
         self.url = url
         self.health = Health()
         self._pool = ConnectionPool(
@@ -96,10 +103,10 @@ class PostgresDatabase:
         )  # fmt: skip
         try:
             with self.alone(autocommit=False) as connection:
-                _migrate(connection)
+                migrate(connection, colour=colour)
             self._pool.open()
         except psycopg.Error as error:
-            raise StoreUnusableError(f"database: {describe(url)}: {_sentence(error)}") from error
+            raise StoreUnusableError(f"database: {describe(url)}: {sentence(error)}") from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -129,23 +136,24 @@ class PostgresDatabase:
             yield
         except (psycopg.Error, PoolTimeout) as error:
             self.health.failed(way)
-            raise StoreFailedError(f"the store could not {doing}: {_sentence(error)}") from error
+            raise StoreFailedError(f"the store could not {doing}: {sentence(error)}") from error
         self.health.answered(way)
 
 
 class PostgresHold:
     """An advisory lock of a session that does nothing else."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], colour: str) -> None:
         self._connection = connection
+        self._colour = colour
 
     def alive(self) -> bool:
-        """Whether the session, and with it the lock, still stands."""
+        """Whether the session, and with it the lock, still stands, and its colour is on duty."""
         try:
-            self._connection.execute("SELECT 1")
+            found = self._connection.execute(roster.STANDS_DOWN, (self._colour,)).fetchone()
         except psycopg.Error:
             return False
-        return True
+        return found is None
 
     def release(self) -> None:
         """End the session: the server frees the lock at once."""
@@ -155,8 +163,9 @@ class PostgresHold:
 class PostgresOutbox(Outbox):
     """The store in a PostgreSQL database. Raises StoreUnusableError when it cannot be used."""
 
-    def __init__(self, url: str) -> None:
-        self._postgres = PostgresDatabase(url)
+    def __init__(self, url: str, *, colour: str = "none") -> None:
+        self._postgres = PostgresDatabase(url, colour=colour)
+        self._colour = colour
         super().__init__(self._postgres)
         self.health = self._postgres.health
         self._turn: PostgresCursor | None = None
@@ -220,17 +229,29 @@ class PostgresOutbox(Outbox):
             cursor.execute("SELECT pg_database_size(current_database())")
             return Space(used=int(cursor.fetchone()[0]), free=None)
 
-    def schema_version(self) -> int:
-        """That of the database: newer than ours when a later release has been started on it."""
+    def schema(self) -> Schema:
+        """The database's is newer than ours when a later release has been started on it."""
         with self._postgres.reading("read the schema's version") as cursor:
-            cursor.execute("SELECT version FROM schema_version")
-            return int(cursor.fetchone()[0])
+            return read_schema(cursor.inner)
+
+    def appoint(self, colour: str) -> bool:
+        """Put a colour on duty where no switch has ever decided; whether it is so now."""
+        with self._postgres.writing("appoint a colour") as cursor:
+            return roster.appoint(cursor.inner, colour)
+
+    def stand_down(self, *, stands_down: bool, at: datetime) -> None:
+        """Our colour delivers no more, or again: all of its processes, from now on."""
+        with self._postgres.writing("change duty") as cursor:
+            roster.change(cursor.inner, self._colour, stands_down=stands_down, at=at)
 
     def hold(self, sink: str) -> PostgresHold | None:
-        """The right to deliver to that sink; None while another process has it."""
+        """The right to deliver; None while another process has it, or our colour stands down."""
         with self._postgres.failing("take hold of a sink", "hold"):
             connection = self._postgres.alone()
             try:
+                if connection.execute(roster.STANDS_DOWN, (self._colour,)).fetchone():
+                    connection.close()
+                    return None
                 row = connection.execute(
                     "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (_SINK_LOCKS, sink)
                 ).fetchone()
@@ -244,7 +265,7 @@ class PostgresOutbox(Outbox):
                 connection.close()
                 raise
         self._epochs[sink] = int(row[0]) if row else 0
-        return PostgresHold(connection)
+        return PostgresHold(connection, self._colour)
 
     def settle(self, sink: str, deliveries: Sequence[Delivery]) -> None:
         """Move the cursor. Raises HoldLostError when another process has taken the sink over."""
@@ -256,15 +277,6 @@ class PostgresOutbox(Outbox):
             if row is None or int(row[0]) != self._epochs.get(sink):
                 raise HoldLostError(f"another process delivers to {sink} now")
             self._settle(cursor, sink, deliveries)
-
-
-def describe(url: str) -> str:
-    """Where the database is, without the password."""
-    try:
-        parts = psycopg.conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        return "the database"
-    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
 @functools.cache
@@ -283,37 +295,3 @@ def _copy(
     with cursor.inner.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
-
-
-def _migrate(connection: psycopg.Connection[Any]) -> None:
-    """Bring the schema up to this code's, one process at a time; refuse one that is too new."""
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_version"
-            " (version INTEGER NOT NULL, oldest_code INTEGER NOT NULL)"
-        )
-        row = connection.execute("SELECT version, oldest_code FROM schema_version").fetchone()
-        version, oldest = row if row is not None else (0, 0)
-        ours = len(POSTGRES_STEPS)
-        if version > ours:
-            if oldest > ours:
-                raise StoreUnusableError(
-                    f"database: its schema {version} is newer than this gateway's {ours}, and"
-                    f" works with code for schema {oldest} and later: run a newer gateway"
-                )
-            return
-        for step in POSTGRES_STEPS[version:]:
-            connection.execute(step)
-        if row is None:
-            connection.execute(
-                "INSERT INTO schema_version VALUES (%s, %s)", (ours, POSTGRES_OLDEST)
-            )
-        elif version < ours:
-            connection.execute(
-                "UPDATE schema_version SET version = %s, oldest_code = %s", (ours, POSTGRES_OLDEST)
-            )
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

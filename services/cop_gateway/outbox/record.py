@@ -148,6 +148,18 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """Which steps of the schema there are, by their number."""
+
+    code: int
+    """Those that this code knows."""
+    database: int
+    """Those that the store has taken."""
+    oldest_code: int
+    """Code that knows fewer cannot work on it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Space:
     """Bytes: what the store takes, and what is left where it lies (None: nobody knows)."""
 

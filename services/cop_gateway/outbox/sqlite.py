@@ -29,7 +29,7 @@ from cop_gateway.outbox.intake_tables import (
     read_receipts,
 )
 from cop_gateway.outbox.migrations import SQLITE_STEPS
-from cop_gateway.outbox.record import FrameKey, FrameRecord, Space
+from cop_gateway.outbox.record import FrameKey, FrameRecord, Schema, Space
 from cop_gateway.outbox.store import Outbox
 from sightline.messages import Event
 
@@ -146,10 +146,11 @@ class SqliteOutbox(Outbox):
         left = shutil.disk_usage(self._file.path.parent or ".").free
         return Space(used=(pages - free) * size, free=left)
 
-    def schema_version(self) -> int:
-        """How many steps have been taken with the file."""
+    def schema(self) -> Schema:
+        """The file's is this code's: nobody else has it open."""
         with self._file.reading("read the schema's version") as cursor:
-            return int(cursor.execute("PRAGMA user_version").fetchone()[0])
+            version = int(cursor.execute("PRAGMA user_version").fetchone()[0])
+        return Schema(code=len(SQLITE_STEPS), database=version, oldest_code=version)
 
     def hold(self, sink: str) -> Own:  # noqa: ARG002 - of every sink alike
         """The file has one owner, and so has every sink in it."""

@@ -12,7 +12,7 @@ from cop_gateway.outbox.delivery_tables import DeliveryTables
 from cop_gateway.outbox.health import Health
 from cop_gateway.outbox.history_tables import HistoryTables
 from cop_gateway.outbox.ledger_tables import LedgerTables
-from cop_gateway.outbox.record import FrameKey, FrameRecord, Hold, Space
+from cop_gateway.outbox.record import FrameKey, FrameRecord, Hold, Schema, Space
 from cop_gateway.outbox.upkeep_tables import UpkeepTables
 from sightline.messages import Event
 
@@ -43,8 +43,8 @@ class Outbox(DeliveryTables, HistoryTables, UpkeepTables, BackupTables, LedgerTa
         """What the store takes, and what is left where it lies."""
 
     @abstractmethod
-    def schema_version(self) -> int:
-        """Which step of the schema the store has."""
+    def schema(self) -> Schema:
+        """Which steps of the schema it has, and which this code knows."""
 
     @abstractmethod
     def close(self) -> None:

@@ -73,7 +73,7 @@ class StreamCall:
         self, since: int, *, camera: str | None, kind: str | None
     ) -> AsyncIterator[bytes]:
         news = self.bulletin.subscribe()
-        draining = asyncio.create_task(self.readiness.wait_draining())
+        draining = asyncio.create_task(self.readiness.drain.wait())
         self.watchers += 1
         try:
             yield b"retry: 2000\n\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,21 @@ from starlette.routing import Route
 from detection.models.store import Store
 from serving.answers import json_answer
 from sightline.messages import ModelList
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDuty:
+    """What a switch of colours must know: the models. There is nothing to be left to others."""
+
+    store: Store
+
+    async def change(self, *, draining: bool) -> None:
+        """Requests are all that this service has."""
+
+    async def details(self) -> Mapping[str, Any]:
+        """Which models are loaded, and what they are made of."""
+        models = self.store.models.values()
+        return {"models": [{"name": each.info.name, "sha256": each.info.sha256} for each in models]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Build the programs that the end-to-end tests run and that no package registry has ready.
 
 python tests/end_to_end/engine/build.py [NAME...]: what has changed since, into .cache/engine/bin.
-Needs Go; each folder beside this file is a module that pins one program with all it is made of.
+Needs Go; each folder beside this file, and in tests/cluster, is a module that pins one program with
+all it is made of.
 """
 
 from __future__ import annotations
@@ -14,20 +15,27 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
+CLUSTER = HERE.parents[1] / "cluster"
 CACHE = HERE.parents[2] / ".cache" / "engine"
 
 PROGRAMS = {
-    "buildkitd": ("buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
-    "buildctl": ("buildkit", "github.com/moby/buildkit/cmd/buildctl"),
-    "docker-compose": ("compose", "github.com/docker/compose/v2/cmd"),
-    "helm3": ("helm", "helm.sh/helm/v3/cmd/helm"),
-    "loki": ("loki", "github.com/grafana/loki/v3/cmd/loki"),
-    "otelcol": ("collector", "."),
+    "buildkitd": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
+    "buildctl": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildctl"),
+    "docker-compose": (HERE / "compose", "github.com/docker/compose/v2/cmd"),
+    "helm3": (HERE / "helm", "helm.sh/helm/v3/cmd/helm"),
+    "loki": (HERE / "loki", "github.com/grafana/loki/v3/cmd/loki"),
+    "otelcol": (HERE / "collector", "."),
+    "cluster": (CLUSTER / "programs", "."),
+    "cluster-pod": (CLUSTER / "pod", "."),
 }
 """By the program's name: the module's folder, and the package in it."""
 
 VERSIONS = {
     "docker-compose": "-X github.com/docker/compose/v2/internal.Version=v2.40.3",
+    "cluster": " ".join(
+        f"-X k8s.io/component-base/version.{name}={value}"
+        for name, value in (("gitVersion", "v1.34.4"), ("gitMajor", "1"), ("gitMinor", "34"))
+    ),
     "helm3": "-X helm.sh/helm/v3/internal/version.version=v3.22.0"
     " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1"
     " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=35"
@@ -37,10 +45,10 @@ VERSIONS = {
 """What a program must be told of its version, since others ask it."""
 
 
-def state(module: str) -> str:
+def state(module: Path) -> str:
     """Of what a program was built."""
     digest = hashlib.sha256()
-    for path in sorted((HERE / module).iterdir()):
+    for path in sorted(module.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -58,7 +66,7 @@ def build(name: str) -> None:
     flags = f"-s -w {VERSIONS.get(name, '')}".strip()
     subprocess.run(
         ["go", "build", "-mod=readonly", "-trimpath", f"-ldflags={flags}", "-o", program, package],
-        cwd=HERE / module,
+        cwd=module,
         env=dict(os.environ, CGO_ENABLED="0", GOFLAGS="-buildvcs=false", GOTOOLCHAIN="local"),
         check=True,
     )

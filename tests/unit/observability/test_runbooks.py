@@ -11,6 +11,7 @@ import cop_gateway.web.api
 import detection.web.api
 import series
 from alerting import ROOT, RULES, RUNBOOKS, alerts
+from serving import drain, probes
 from sightline.cli.main import cli
 
 NAMES = [each.name for each in alerts()]
@@ -67,10 +68,10 @@ def test_the_calls_that_it_makes_are_there(page: Path) -> None:
         "GATEWAY": cop_gateway.web.api.API.operations,
     }
     text = page.read_text(encoding="utf-8")
-    for method, service, path in re.findall(r'ask (-X POST )?\\?"\$(\w+)(/[^"?\\]*)', text):
+    for method, service, path in re.findall(r'ask (?:-X (\w+) )?\\?"\$(\w+)(/[^"?\\]*)', text):
         template = path.replace("/sinks/tak", "/sinks/{name}")
-        called = ("POST" if method else "GET", template)
-        known = {*described[service], ("GET", "/ready"), ("GET", "/health")}
+        called = (method or "GET", template)
+        known = {*described[service], *probes.OPERATIONS, *drain.OPERATIONS}
         assert called in known, called
 
 

@@ -66,30 +66,30 @@ async def test_metrics_say_whether_it_is_ready(client, readiness):
     trouble["queue"] = "too much waits"
     assert f"sightline_ready{{{labels}}} 0.0\n" in (await client.get("/metrics")).text
     trouble["queue"] = None
-    readiness.drain()
+    readiness.leave()
     assert f"sightline_ready{{{labels}}} 0.0\n" in (await client.get("/metrics")).text
 
 
 async def test_a_draining_process_is_not_ready_for_good_but_lives(client, readiness):
-    assert not readiness.draining
-    readiness.drain()
-    assert readiness.draining
+    assert not readiness.drain.draining
+    readiness.leave()
+    assert readiness.drain.draining
     answer = await client.get("/ready")
     assert answer.status_code == 503
     assert "draining" in answer.json()["reasons"]
     assert (await client.get("/health")).status_code == 200
-    readiness.drain()
+    readiness.leave()
     assert (await client.get("/ready")).status_code == 503
 
 
 async def test_endless_answers_learn_of_the_drain(readiness):
-    waiting = asyncio.create_task(readiness.wait_draining())
+    waiting = asyncio.create_task(readiness.drain.wait())
     await asyncio.sleep(0)
     assert not waiting.done()
-    readiness.drain()
+    readiness.leave()
     async with asyncio.timeout(5):
         await waiting
-        await readiness.wait_draining()
+        await readiness.drain.wait()
 
 
 async def test_metrics_are_in_prometheus_text_and_carry_the_colour(client):

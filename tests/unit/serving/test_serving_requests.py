@@ -280,7 +280,7 @@ async def test_a_requests_duration_leads_to_its_trace_and_a_probes_to_none(servi
 
 async def test_while_draining_connections_are_asked_to_close(service):
     assert "connection" not in (await service.get("/items/a")).headers
-    service.readiness.drain()
+    service.readiness.leave()
     for path in ("/items/a", "/nowhere", "/fails", "/ready"):
         assert (await service.get(path)).headers["connection"] == "close"
     # What a call says of its connection itself is left to it.

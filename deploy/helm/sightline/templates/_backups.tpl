@@ -42,6 +42,8 @@ spec:
     - name: backups
       image: {{ include "sightline.image" (list $root $given.image) }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      # What a container says last is what a preflight tells.
+      terminationMessagePolicy: FallbackToLogsOnError
       args:
         - backups
         {{- range index . 2 }}

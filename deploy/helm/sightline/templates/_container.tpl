@@ -83,6 +83,8 @@ initContainers:
   - name: models
     image: {{ include "sightline.image" (list $root $own.models.image) }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    # What a container says last is what a preflight tells.
+    terminationMessagePolicy: FallbackToLogsOnError
     command: [cp, -r, /models/., /target]
     resources:
       requests: {cpu: 50m, memory: 64Mi, ephemeral-storage: 64Mi}

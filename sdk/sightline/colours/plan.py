@@ -1,0 +1,308 @@
+"""The steps of a switch, as values, from what was observed. Taking them is `switching`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from sightline.colours.colour import Colour, Component, Fact, Role, other, service, workload
+from sightline.colours.observation import Observation
+from sightline.colours.preflight import enough, shared, wanted
+from sightline.colours.report import Reports
+
+SETTLE_SECONDS = 1.0
+"""kube-proxy programs its rules at most once a second."""
+SINK_SECONDS = 5.0
+
+
+class Announce(Fact, frozen=True, kw_only=True, tag="announce"):
+    """Write down what is about to happen."""
+
+    from_: Colour
+    to: Colour
+    floors: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"write down that {self.from_} → {self.to} is under way"
+
+
+class Raise(Fact, frozen=True, kw_only=True, tag="raise"):
+    """Have a colour keep at least so many pods."""
+
+    component: Component
+    colour: Colour
+    minimum: int
+    was: int
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        name = workload(self.component, self.colour)
+        return f"raise the floor of {name} from {self.was} to {self.minimum} pods"
+
+
+class Wake(Fact, frozen=True, kw_only=True, tag="wake"):
+    """Give pods to a Deployment that has none: its autoscaler rests as long as it is at 0."""
+
+    component: Component
+    colour: Colour
+    replicas: int
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        name = workload(self.component, self.colour)
+        return f"scale {name} from 0 to {self.replicas} pods"
+
+
+class AwaitReady(Fact, frozen=True, kw_only=True, tag="await-ready"):
+    """Wait until so many pods are ready, of each component."""
+
+    colour: Colour
+    least: dict[Component, int]
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        counts = ", ".join(
+            f"{least} of {workload(component, self.colour)}"
+            for component, least in self.least.items()
+        )
+        return f"see that these pods are ready: {counts}"
+
+
+class Undrain(Fact, frozen=True, kw_only=True, tag="undrain"):
+    """Have a colour's pods keep connections, and take sinks."""
+
+    colour: Colour
+    components: tuple[Component, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"end the drain of {self.colour}"
+
+
+class Point(Fact, frozen=True, kw_only=True, tag="point"):
+    """Change the colour that a Service leads to, if it still is as it was."""
+
+    component: Component
+    role: Role
+    from_: Colour | None
+    to: Colour
+
+    @property
+    def name(self) -> str:
+        """The Service."""
+        return service(self.component, self.role)
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"lead {self.name} to {self.to}"
+
+
+class Settle(Fact, frozen=True, kw_only=True, tag="settle"):
+    """Leave the nodes time to follow."""
+
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"wait {self.seconds:g} s, until every node leads there"
+
+
+class Drain(Fact, frozen=True, kw_only=True, tag="drain"):
+    """Have a colour's pods close their connections, and give their sinks away."""
+
+    colour: Colour
+    components: tuple[Component, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"drain {self.colour}: its connections close, its sinks are given away"
+
+
+class AwaitSinks(Fact, frozen=True, kw_only=True, tag="await-sinks"):
+    """Wait until a colour holds every sink."""
+
+    colour: Colour
+    limit: float
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"see that {self.colour} holds every sink (at most {self.limit:g} s)"
+
+
+class CountUndelivered(Fact, frozen=True, kw_only=True, tag="count-undelivered"):
+    """Ask what a colour with a database of its own has yet to deliver."""
+
+    colour: Colour
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"count what {self.colour} has yet to deliver"
+
+
+class Lower(Fact, frozen=True, kw_only=True, tag="lower"):
+    """Put an autoscaler's minimum back."""
+
+    component: Component
+    colour: Colour
+    minimum: int
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"put the floor of {workload(self.component, self.colour)} back to {self.minimum}"
+
+
+class Conclude(Fact, frozen=True, kw_only=True, tag="conclude"):
+    """Write down that it is over."""
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return "write the receipt"
+
+
+Step: TypeAlias = (
+    Announce
+    | Raise
+    | Wake
+    | AwaitReady
+    | Undrain
+    | Point
+    | Settle
+    | Drain
+    | AwaitSinks
+    | CountUndelivered
+    | Lower
+    | Conclude
+)
+Haste: TypeAlias = Literal["orderly", "rollback"]
+
+
+class Plan(Fact, frozen=True, kw_only=True):
+    """All steps, in their order; none where everything is as it should be."""
+
+    from_: Colour
+    to: Colour
+    components: tuple[Component, ...]
+    haste: Haste
+    cold: tuple[str, ...] = ()
+    """Deployments that must be scaled up before users can be sent there."""
+    steps: tuple[Step, ...] = ()
+
+
+def plan(
+    seen: Observation,
+    reports: Reports,
+    to: Colour,
+    components: Sequence[Component],
+    *,
+    haste: Haste = "orderly",
+) -> Plan:
+    """What leads from what is seen to `to`.
+
+    An orderly switch waits for as many pods as serve now. A rollback waits for the colour's own
+    floor alone, since what serves now may be broken; it brings up the rest once traffic has moved.
+    """
+    old, chosen = other(to), tuple(components)
+    full = {each: wanted(seen, each, to) for each in chosen}
+    least = full if haste == "orderly" else _least(seen, to, full)
+    raised, lowered = _floors(seen, to, full)
+    cold = tuple(workload(each, to) for each in chosen if not enough(seen, each, to, least[each]))
+    short = any(not enough(seen, each, to, full[each]) for each in chosen)
+    points = _points(seen, to, chosen, "active")
+    previews = _points(seen, old, chosen, "preview")
+    steps: list[Step] = [
+        Announce(
+            from_=old, to=to, floors={workload(each.component, to): each.was for each in raised}
+        )
+    ]
+    steps += raised
+    steps += _woken(seen, to, full)
+    steps.append(AwaitReady(colour=to, least=least))
+    steps.append(Undrain(colour=to, components=chosen))
+    steps += points
+    steps += previews
+    if points:
+        steps.append(Settle(seconds=SETTLE_SECONDS))
+    steps.append(Drain(colour=old, components=chosen))
+    if "cop-gateway" in chosen:
+        if shared(seen, reports):
+            steps.append(AwaitSinks(colour=to, limit=SINK_SECONDS))
+        else:
+            steps.append(CountUndelivered(colour=old))
+    if haste == "rollback" and short:
+        steps.append(AwaitReady(colour=to, least=full))
+    steps += lowered
+    steps.append(Conclude())
+    return Plan(
+        from_=old, to=to, components=chosen, haste=haste, cold=cold, steps=tuple(steps)
+    )  # fmt: skip
+
+
+def settled(seen: Observation, to: Colour, components: Sequence[Component]) -> bool:
+    """Users are served by `to` already, and no switch is under way or was left half done."""
+    return (
+        seen.record.intent is None
+        and all(seen.active(each) == to for each in components)
+        and all(
+            found.colour == other(to)
+            for each in components
+            if (found := seen.pointer(each, "preview")) is not None
+        )
+    )
+
+
+def _least(seen: Observation, to: Colour, full: dict[Component, int]) -> dict[Component, int]:
+    return {each: max(1, min(least, seen.floor(each, to))) for each, least in full.items()}
+
+
+def _floors(
+    seen: Observation, to: Colour, full: dict[Component, int]
+) -> tuple[list[Raise], list[Lower]]:
+    raised = [
+        Raise(component=each, colour=to, minimum=least, was=seen.floor(each, to))
+        for each, least in full.items()
+        if (scaler := seen.autoscaler(each, to)) is not None
+        and scaler.minimum < least
+        and not enough(seen, each, to, least)
+    ]
+    lowered = [
+        Lower(component=each.component, colour=each.colour, minimum=each.was) for each in raised
+    ]
+    # What an earlier switch raised, and did not live to put back.
+    for scaler in seen.autoscalers:
+        left = seen.record.floors.get(workload(scaler.component, scaler.colour))
+        if left is not None and not any(
+            (each.component, each.colour) == (scaler.component, scaler.colour) for each in lowered
+        ):
+            lowered.append(Lower(component=scaler.component, colour=scaler.colour, minimum=left))
+    return raised, lowered
+
+
+def _woken(seen: Observation, to: Colour, full: dict[Component, int]) -> list[Wake]:
+    return [
+        Wake(component=each, colour=to, replicas=least)
+        for each, least in full.items()
+        if (found := seen.rollout(each, to)) is not None and found.wanted == 0
+    ]
+
+
+def _points(
+    seen: Observation, to: Colour, components: Sequence[Component], role: Role
+) -> list[Point]:
+    return [
+        Point(component=each, role=role, from_=found.colour, to=to)
+        for each in components
+        if (found := seen.pointer(each, role)) is not None and found.colour != to
+    ]

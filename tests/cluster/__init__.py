@@ -1,0 +1,1 @@
+"""A real Kubernetes on one machine: how `kubernetes_cluster.Cluster` is made."""

@@ -1,0 +1,3 @@
+module sightline/pod
+
+go 1.24.0

@@ -1,0 +1,203 @@
+"""Colours on a live cluster: a release, its preflight, switches under load, and the way back."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from cluster_images import FIRST, SECOND
+from deployment import COMPONENTS, Sightline, Traffic
+from running import wait_for
+
+pytestmark = pytest.mark.e2e
+
+SWITCHES = 20
+
+
+def other(colour: str) -> str:
+    return "green" if colour == "blue" else "blue"
+
+
+def versions(sightline: Sightline, colour: str) -> set[str]:
+    return {
+        container["image"].rpartition(":")[2]
+        for component in COMPONENTS
+        for pod in sightline.pods(component, colour)
+        for container in pod["spec"]["containers"]
+    }
+
+
+def test_what_helm_installed_from_nothing_serves(sightline: Sightline) -> None:
+    said = sightline.colours("status").said
+    assert said["active"] == "blue"
+    for component in COMPONENTS:
+        assert sightline.active(component) == "blue"
+        assert len(sightline.pods(component, "blue")) == 3
+    assert "test" in sightline.helm_test()
+
+
+def test_frames_in_and_events_out(sightline: Sightline) -> None:
+    with sightline.tak() as client:
+        with sightline.traffic("first") as traffic:
+            time.sleep(8)
+        assert traffic.failures == []
+        assert any("picture" in camera for camera, _, _ in traffic.acknowledged)
+        traffic.arrived(client)
+
+
+def test_a_release_goes_into_the_idle_colour_and_the_active_one_is_left_alone(
+    sightline: Sightline,
+) -> None:
+    before = {pod["metadata"]["uid"] for each in COMPONENTS for pod in sightline.pods(each, "blue")}
+    tag = {"image": {"tag": SECOND}}
+    sightline.release("green", {"detection": tag, "gateway": tag})
+    assert versions(sightline, "green") == {SECOND}
+    assert versions(sightline, "blue") == {FIRST}
+    after = {pod["metadata"]["uid"] for each in COMPONENTS for pod in sightline.pods(each, "blue")}
+    assert after == before
+    assert sightline.active() == "blue"
+
+
+def test_preflight_finds_it_good_and_a_smoke_frame_reaches_tak(sightline: Sightline) -> None:
+    done = sightline.colours("preflight", "--to", "green", "--smoke")
+    assert all(each["outcome"] != "failed" for each in done.said["findings"]), done.said
+
+
+class TestSwitchingUnderLoad:
+    @pytest.fixture(scope="class")
+    def flight(self, sightline: Sightline) -> tuple[list[dict[str, Any]], Traffic, int]:
+        """Twenty switches with clients at work all the time: receipts, what clients saw, lost."""
+        receipts = []
+        with sightline.tak() as client:
+            with sightline.traffic("switching") as traffic:
+                time.sleep(3)
+                for _ in range(SWITCHES):
+                    to = other(sightline.active())
+                    done = sightline.colours("switch", "--to", to, "--no-smoke")
+                    receipts.append(done.said)
+                    time.sleep(1.5)
+            traffic.arrived(client)
+        (sightline.folder / "receipts.json").write_text(json.dumps(receipts, indent=1))
+        return receipts, traffic, SWITCHES
+
+    def test_no_request_fails_and_nothing_that_was_acknowledged_is_lost(
+        self, flight: tuple[list[dict[str, Any]], Traffic, int]
+    ) -> None:
+        _, traffic, _ = flight
+        assert traffic.failures == []
+        assert traffic.requests > 2_000
+
+    def test_the_first_answer_of_the_new_colour_comes_at_once(
+        self, flight: tuple[list[dict[str, Any]], Traffic, int]
+    ) -> None:
+        receipts, traffic, count = flight
+        firsts = [each for receipt in receipts for each in first_answers(receipt, traffic)]
+        assert len(firsts) >= 2 * count
+        assert statistics.median(firsts) <= 0.150, sorted(firsts)
+        assert max(firsts) <= 1.2, sorted(firsts)
+
+    def test_the_sinks_change_hands_within_seconds(
+        self, flight: tuple[list[dict[str, Any]], Traffic, int]
+    ) -> None:
+        receipts, _, _ = flight
+        assert [each["outcome"] for each in receipts] == ["done"] * len(receipts)
+        assert all(each["sinks"]["seconds"] < 5.0 for each in receipts)
+
+    def test_the_way_back_takes_no_arguments_and_three_seconds(self, sightline: Sightline) -> None:
+        before = sightline.active()
+        with sightline.traffic("back") as traffic:
+            time.sleep(2)
+            done = sightline.colours("rollback")
+            time.sleep(1)
+        assert sightline.active() == other(before)
+        assert traffic.failures == []
+        assert done.seconds <= 3.0
+
+
+def first_answers(receipt: dict[str, Any], traffic: Traffic) -> list[float]:
+    """Of each client that makes new connections, by the receipt's time of the patch."""
+    found = []
+    began = datetime.fromisoformat(receipt["began"]).timestamp()
+    for step in receipt["steps"]:
+        for component in COMPONENTS:
+            if step["step"] == "point" and f"{component}-active" in step["sentence"]:
+                since = began + step["at"]
+                found += traffic.first_answers(
+                    component, receipt["to"], since=since, until=since + 5.0
+                )
+    return found
+
+
+def test_of_two_who_switch_at_once_one_wins_and_the_other_is_told(sightline: Sightline) -> None:
+    to = other(sightline.active())
+    with ThreadPoolExecutor(2) as pool:
+        ran = list(
+            pool.map(
+                lambda _: sightline.colours(
+                    "switch", "--to", to, "--no-smoke", check=False
+                ),
+                range(2),
+            )
+        )
+    assert min(each.code for each in ran) == 0
+    assert sightline.active("detection") == sightline.active("cop-gateway") == to
+    loser = max(ran, key=lambda each: each.code)
+    assert loser.code != 0, "both say that they switched"
+    assert loser.told
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "a setting that is refused": (
+        {"gateway": {"settings": {"range_limit_m": -1}}},
+        "range_limit_m",
+    ),
+    "a service that is never ready": (
+        {"gateway": {"settings": {"max_store_megabytes": 0.001}}},
+        "ready",
+    ),
+    "a model that is no model": (
+        {"detection": {"models": {"image": {"repository": "sightline-models-broken"}}}},
+        "ONNX",
+    ),
+    "code that the other colour's schema cannot bear": (
+        {"gateway": {"image": {"tag": "2.0.0"}}},
+        "on duty",
+    ),
+    "an image that is not there": ({"detection": {"image": {"tag": "9.9.9"}}}, "9.9.9"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_release_is_stopped_with_its_reason(sightline: Sightline, name: str) -> None:
+    overlay, reason = BROKEN[name]
+    active = sightline.active()
+    idle = other(active)
+    kept = dict(sightline.values)
+    pods = {pod["metadata"]["uid"] for each in COMPONENTS for pod in sightline.pods(each, active)}
+    try:
+        sightline.release(idle, overlay, wait=False)
+
+        def stopped() -> Any:
+            done = sightline.colours("preflight", "--to", idle, "--no-smoke", check=False)
+            failed = [each for each in done.said["findings"] if each["outcome"] == "failed"]
+            assert done.code != 0, done.said
+            return any(reason in each["sentence"] for each in failed) and failed
+
+        wait_for(stopped, seconds=120, what=f"a reason with {reason!r}")
+        refused = sightline.colours("switch", "--to", idle, "--no-smoke", check=False)
+        assert refused.code != 0
+        assert sightline.active("detection") == sightline.active("cop-gateway") == active
+        with sightline.traffic(f"broken-{len(name)}") as traffic:
+            time.sleep(2)
+        assert traffic.failures == []
+        after = {p["metadata"]["uid"] for each in COMPONENTS for p in sightline.pods(each, active)}
+        assert after == pods
+    finally:
+        sightline.values = kept
+        sightline.helm("upgrade", "--wait", "--timeout", "240s")
