@@ -78,8 +78,8 @@ def test_the_charts_own_database_keeps_its_volume_and_its_password_in_a_file():
 
 def test_the_charts_own_database_is_the_one_that_compose_pins():
     compose = yaml.safe_load((manifests.ROOT / "compose.yaml").read_text())
-    image = rendered().pod("StatefulSet/sightline-database").main["image"]
-    assert image == compose["x-images"]["postgres"]
+    pod = rendered(environment="dev").pod("StatefulSet/sightline-database")
+    assert pod.main["image"] == compose["x-images"]["postgres"]
 
 
 def test_postgresql_is_told_its_parameters():
@@ -110,7 +110,11 @@ def test_the_schema_is_migrated_before_new_code_and_not_before_there_is_a_databa
     argo = job["metadata"]["annotations"].get("argocd.argoproj.io/hook")
     assert argo == (None if values else "PostSync")
     pod = all_.pod("Job/sightline-migration")
-    assert pod.main["args"] == ["migrate", "--config", "/etc/sightline/gateway.toml"]
+    assert pod.main["args"] == [
+        "migrate",
+        "--config=/etc/sightline/gateway.toml",
+        "--on-duty=blue",
+    ]
     assert pod.environment["SIGHTLINE_GATEWAY_DATABASE_FILE"] == "/run/secrets/database-url"
     assert pod.spec["restartPolicy"] == "Never"
     assert job["spec"]["activeDeadlineSeconds"] == 900
