@@ -139,9 +139,7 @@ def test_of_two_who_switch_at_once_one_wins_and_the_other_is_told(sightline: Sig
     with ThreadPoolExecutor(2) as pool:
         ran = list(
             pool.map(
-                lambda _: sightline.colours(
-                    "switch", "--to", to, "--no-smoke", check=False
-                ),
+                lambda _: sightline.colours("switch", "--to", to, "--no-smoke", check=False),
                 range(2),
             )
         )
