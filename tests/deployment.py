@@ -64,8 +64,8 @@ class Sightline:
         assert made.returncode == 0, made.stderr
         self.cluster.kubectl("apply", "--server-side", "-f", "-", input=made.stdout)
         text = (MANIFESTS / "tak.yaml").read_text().replace("REGISTRY", self.cluster.registry)
-        self.kubectl("apply", "-f", "-", given=text)
-        self.kubectl("rollout", "status", "deployment/tak", "--timeout=120s")
+        self.cluster.kubectl("apply", "-f", "-", input=text)
+        self.cluster.kubectl("-n", "tak", "rollout", "status", "deployment/tak", "--timeout=120s")
 
     def helm(self, verb: str, *arguments: str, chart: Path = CHART, check: bool = True) -> str:
         """`helm install` or `upgrade` with the values as they are now."""
@@ -136,16 +136,18 @@ class Sightline:
     @contextlib.contextmanager
     def tak(self) -> Iterator[TakClient]:
         """An independent client of the TAK server in the cluster."""
-        with self.cluster.door(self.address("tak"), 8087) as port:
+        with self.cluster.door(self.address("tak", namespace="tak"), 8087) as port:
             client = TakClient(port)
             try:
                 yield client
             finally:
                 client.close()
 
-    def address(self, service: str) -> str:
+    def address(self, service: str, *, namespace: str | None = None) -> str:
         """A Service's cluster IP."""
-        return str(self.get("service", service)["spec"]["clusterIP"])
+        path = "jsonpath={.spec.clusterIP}"
+        place = namespace or self.namespace
+        return self.cluster.kubectl("-n", place, "get", "service", service, "-o", path)
 
     @contextlib.contextmanager
     def traffic(self, run: str, *, rate: float = 5.0, clients: int = 2) -> Iterator[Traffic]:

@@ -170,11 +170,15 @@ class Cluster:
 
     def push(self, archive: Path, name: str) -> str:
         """Put an image from docker's or OCI's archive into the registry: what pods call it."""
+        images.copy(archive, f"{self.registry_here}/{name}")
+        return f"{self.registry}/{name}"
+
+    @property
+    def registry_here(self) -> str:
+        """The registry, as it is reached from this machine."""
         if not self.registry:
             required("a cluster that is given needs SIGHTLINE_REGISTRY for tests with images")
-        door = f"127.0.0.1:{self._registry_port}" if self._registry_port else self.registry
-        images.copy(archive, f"{door}/{name}")
-        return f"{self.registry}/{name}"
+        return f"127.0.0.1:{self._registry_port}" if self._registry_port else self.registry
 
     @property
     def pod_image(self) -> str:

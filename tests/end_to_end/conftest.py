@@ -59,7 +59,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def published(engine: Engine, cluster: Cluster) -> Cluster:
     """The same, with our images in its registry."""
-    cluster_images.publish(engine, cluster)
+    cluster_images.publish(engine, cluster.registry_here)
     return cluster
 
 

@@ -220,8 +220,11 @@ class Switch:
     def _await_sinks(self, step: steps.AwaitSinks) -> None:
         began = self._clock.seconds()
         pods = self._seen.ready("cop-gateway", step.colour)
+        # Said once more, it has them try now, and not when a second is over.
+        verb: Verb = "undrain"
         while True:
-            known, held = holding(self._pods.ask("look", "cop-gateway", pods))
+            known, held = holding(self._pods.ask(verb, "cop-gateway", pods))
+            verb = "look"
             passed = self._clock.seconds() - began
             done = known is not None and known <= held
             if done or passed >= step.limit:
