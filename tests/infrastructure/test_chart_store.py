@@ -143,8 +143,9 @@ def test_the_newer_code_migrates_or_else_the_idle_colours(blue, green, migrates)
 
 
 def test_a_file_is_migrated_by_its_gateway_alone():
-    assert not rendered(SQLITE).kind("Job")
-    assert not rendered(manifests.at("migration.enabled", False)).kind("Job")
+    assert not rendered(SQLITE).has("Job", "sightline-migration")
+    off = manifests.at("migration.enabled", False)
+    assert not rendered(off).has("Job", "sightline-migration")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -188,6 +189,24 @@ def test_a_files_backup_runs_beside_its_gateway():
     (near,) = pod.spec["affinity"]["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     selector = near["podAffinityTerm"]["labelSelector"]["matchLabels"]
     assert manifests.selects(selector, rendered(SQLITE).pod("Deployment/cop-gateway-green").labels)
+
+
+def test_the_backups_volume_is_used_once_at_the_first_install():
+    """Storage that waits for its first user would else make a waiting helm wait for the night."""
+    (name,) = (each for each in rendered().kind("Job") if each != "sightline-migration")
+    pod = rendered().pod(f"Job/{name}")
+    assert pod.volume("backups")["persistentVolumeClaim"] == {"claimName": "sightline-backups"}
+    assert pod.main["image"] == rendered().pod("CronJob/sightline-backups").main["image"]
+    compile(pod.main["command"][2], "use", "exec")
+    assert "helm.sh/hook" not in rendered().one("Job", name)["metadata"].get("annotations", {})
+    for path, value in (
+        ("backups.image.tag", "2.0.0"),
+        ("backups.resources.limits.cpu", "2"),
+        ("image.pullPolicy", "Always"),
+        ("gateway.nodeSelector", {"disk": "fast"}),
+    ):
+        changed = rendered(manifests.at(path, value))
+        assert not changed.has("Job", name), f"{path}: a Job cannot be changed"
 
 
 def test_backups_can_go_to_a_volume_that_is_there():
