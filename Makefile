@@ -78,8 +78,14 @@ $(CHECKS)/.made: requirements/checks.txt
 	@touch $@
 
 .PHONY: tools
-tools: $(VENV)/.dev $(CHECKS)/.made ## Fetch helm and kubectl, and linters of manifests, into .cache
+tools: $(VENV)/.dev $(CHECKS)/.made ## Helm 3 (needs Go) and 4, kubectl, and linters of manifests, into .cache
 	@$(BIN)/python deploy/tools/fetch.py
+	@if command -v go >/dev/null; then \
+		$(BIN)/python tests/end_to_end/engine/build.py helm3 \
+		&& ln -sf ../../engine/bin/helm3 .cache/tools/bin/helm3; \
+	else \
+		echo "without Go there is no Helm 3; tests that compare it with Helm 4 are skipped" >&2; \
+	fi
 
 .PHONY: manifests
 manifests: $(VENV)/.dev ## Write deploy/manifests, and what the chart has from elsewhere, anew

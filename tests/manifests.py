@@ -22,8 +22,7 @@ COLOURS = ("blue", "green")
 COMPONENTS = {"detection": "detection", "gateway": "cop-gateway"}
 """By the section of the values: what its workloads are called."""
 
-HELM4 = ROOT / ".cache/tools/bin/helm"
-HELM3 = ROOT / ".cache/engine/bin/helm3"
+HELMS = {version: ROOT / ".cache/tools/bin" / name for version, name in ((4, "helm"), (3, "helm3"))}
 
 LEAST: Mapping[str, Any] = {
     "gateway": {"settings": {"ground_height_m": 455}},
@@ -109,10 +108,9 @@ def _template(each: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def helm(version: int = 4) -> Path:
     """The program; skips (or fails, where all is required) where it is not there."""
-    program, how = {4: (HELM4, "make tools"), 3: (HELM3, "make engine")}[version]
-    if not program.exists():
-        required(f"helm {version} is not there: {how}")
-    return program
+    if not HELMS[version].exists():
+        required(f"helm {version} is not there: make tools")
+    return HELMS[version]
 
 
 def run_helm(

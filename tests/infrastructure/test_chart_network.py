@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import manifests
-from manifests import COLOURS, NAMESPACE, Manifests, rendered
+from manifests import COLOURS, NAMESPACE, ROOT, Manifests, rendered
 
 DNS = (53, "UDP")
 OUTSIDE = {"namespace": "somewhere", "labels": {}}
@@ -149,16 +149,24 @@ def test_production_reaches_tak_its_database_and_its_collector_and_is_reached_fr
     assert reaches(all_, GATEWAY, TAK, 8089)
     assert not reaches(all_, GATEWAY, TAK, 443)
     assert not reaches(all_, BLUE, TAK, 8089), "only the gateway speaks to TAK"
-    cnpg = {"namespace": NAMESPACE, "labels": {"cnpg.io/cluster": "sightline"}}
-    # Its own operator says who gets in there; ours is who gets out.
-    for source in (GATEWAY, BACKUPS, MIGRATION):
-        assert allowed(all_, "Egress", source, cnpg, (5432, "TCP"))
-    assert not allowed(all_, "Egress", BLUE, cnpg, (5432, "TCP"))
     collector = {"namespace": "observability", "labels": {}}
     for source in (BLUE, GREEN_GATEWAY):
         assert reaches(all_, source, collector, 4318)
     for target, port in ((BLUE, 8000), (GREEN, 8000), (GATEWAY, 8001), (GREEN_GATEWAY, 8001)):
         assert reaches(all_, CONTROLLER, target, port)
+
+
+def test_with_the_example_of_cloudnativepg_the_database_is_reached_by_who_needs_it():
+    example = (ROOT / "deploy/helm/examples/cloudnativepg.yaml").read_text()
+    all_ = Manifests(f"{rendered(environment='prod').text}\n---\n{example}")
+    instance = {"namespace": NAMESPACE, "labels": {"cnpg.io/cluster": "sightline"}}
+    for source in (GATEWAY, GREEN_GATEWAY, BACKUPS, MIGRATION, instance):
+        assert reaches(all_, source, instance, 5432)
+    for source in (BLUE, CLIENT, STRANGER, MONITORING, OUTSIDE):
+        assert not reaches(all_, source, instance, 5432)
+    operator = {"namespace": "cnpg-system", "labels": {}}
+    assert reaches(all_, operator, instance, 8000)
+    assert reaches(all_, MONITORING, instance, 9187)
 
 
 def test_datagrams_reach_the_mesh_at_the_edge():

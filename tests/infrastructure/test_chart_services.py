@@ -77,6 +77,7 @@ def against(
     folder: Path,
     values: dict[str, Any] | None = None,
     version: int = 4,
+    verb: str = "template",
 ) -> Any:
     """What helm renders where these objects are in the cluster."""
     with kubernetes_api.serving(objects) as url:
@@ -87,7 +88,7 @@ def against(
             "users: [{name: u, user: {}}]\n"
         )
         return manifests.run_helm(
-            *("template", "sightline", CHART, "--namespace", NAMESPACE, "--dry-run=server"),
+            *(verb, "sightline", CHART, "--namespace", NAMESPACE, "--dry-run=server"),
             *("--kubeconfig", config, "--disable-openapi-validation"),
             version=version,
             values=manifests.merged(manifests.LEAST, values or {}),
@@ -124,6 +125,24 @@ def test_the_colour_that_serves_cannot_be_taken_away(tmp_path):
     )
     assert done.returncode != 0
     assert "detection-active serves green: switch colours first" in done.stderr
+
+
+def test_notes_say_which_secrets_are_missing_and_who_makes_them(tmp_path):
+    there = {
+        "sightline-detection": ["gateway-key", "keys.toml", "token-secret"],
+        "sightline-cop-gateway": ["keys.toml", "token-secret"],
+        "sightline-database": ["password"],
+    }
+    objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}]
+    for name, keys in there.items():
+        objects.append(secret(name, "") | {"data": dict.fromkeys(keys, "eA==")})
+    done = against(objects, tmp_path, verb="install")
+    assert done.returncode == 0, done.stderr
+    notes = " ".join(done.stdout.partition("NOTES:")[2].split())
+    missing = "sightline-cop-gateway/database-url, sightline-deployer/key"
+    assert f"pods wait for what Secrets lack: {missing}. Make it with" in notes
+    assert "deploy/helm/entrust.py --folder FOLDER" in notes
+    assert (manifests.ROOT / "deploy/helm/entrust.py").exists()
 
 
 def test_a_changed_secret_starts_the_pods_anew(tmp_path):

@@ -97,13 +97,13 @@ def test_each_kubernetes_takes_what_is_rendered():
 
 
 def test_the_schemas_notice_what_is_wrong():
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"contaners": []}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"sandwiches": []}}
     done = subprocess.run(
         [check("python"), ROOT / "tests/kubernetes_schemas.py", "1.36"],
         input=json.dumps([pod]), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "contaners" in done.stdout
+    assert "sandwiches" in done.stdout
 
 
 def test_checkov_has_nothing_to_say_but_what_is_explained(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 import manifests
 from manifests import COLOURS, ENVIRONMENTS, rendered
@@ -75,6 +76,12 @@ def test_the_charts_own_database_keeps_its_volume_and_its_password_in_a_file():
     assert manifests.selects(selector, pod.labels)
 
 
+def test_the_charts_own_database_is_the_one_that_compose_pins():
+    compose = yaml.safe_load((manifests.ROOT / "compose.yaml").read_text())
+    pod = rendered(environment="dev").pod("StatefulSet/sightline-database")
+    assert pod.main["image"] == compose["x-images"]["postgres"]
+
+
 def test_postgresql_is_told_its_parameters():
     parameters = {"max_connections": 200, "shared_buffers": "256MB"}
     all_ = rendered(manifests.at("database.embedded.parameters", parameters))
@@ -103,7 +110,11 @@ def test_the_schema_is_migrated_before_new_code_and_not_before_there_is_a_databa
     argo = job["metadata"]["annotations"].get("argocd.argoproj.io/hook")
     assert argo == (None if values else "PostSync")
     pod = all_.pod("Job/sightline-migration")
-    assert pod.main["args"] == ["migrate", "--config", "/etc/sightline/gateway.toml"]
+    assert pod.main["args"] == [
+        "migrate",
+        "--config=/etc/sightline/gateway.toml",
+        "--on-duty=blue",
+    ]
     assert pod.environment["SIGHTLINE_GATEWAY_DATABASE_FILE"] == "/run/secrets/database-url"
     assert pod.spec["restartPolicy"] == "Never"
     assert job["spec"]["activeDeadlineSeconds"] == 900
@@ -132,8 +143,9 @@ def test_the_newer_code_migrates_or_else_the_idle_colours(blue, green, migrates)
 
 
 def test_a_file_is_migrated_by_its_gateway_alone():
-    assert not rendered(SQLITE).kind("Job")
-    assert not rendered(manifests.at("migration.enabled", False)).kind("Job")
+    assert not rendered(SQLITE).has("Job", "sightline-migration")
+    off = manifests.at("migration.enabled", False)
+    assert not rendered(off).has("Job", "sightline-migration")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -179,6 +191,24 @@ def test_a_files_backup_runs_beside_its_gateway():
     assert manifests.selects(selector, rendered(SQLITE).pod("Deployment/cop-gateway-green").labels)
 
 
+def test_the_backups_volume_is_used_once_at_the_first_install():
+    """Storage that waits for its first user would else make a waiting helm wait for the night."""
+    (name,) = (each for each in rendered().kind("Job") if each != "sightline-migration")
+    pod = rendered().pod(f"Job/{name}")
+    assert pod.volume("backups")["persistentVolumeClaim"] == {"claimName": "sightline-backups"}
+    assert pod.main["image"] == rendered().pod("CronJob/sightline-backups").main["image"]
+    compile(pod.main["command"][2], "use", "exec")
+    assert "helm.sh/hook" not in rendered().one("Job", name)["metadata"].get("annotations", {})
+    for path, value in (
+        ("backups.image.tag", "2.0.0"),
+        ("backups.resources.limits.cpu", "2"),
+        ("image.pullPolicy", "Always"),
+        ("gateway.nodeSelector", {"disk": "fast"}),
+    ):
+        changed = rendered(manifests.at(path, value))
+        assert not changed.has("Job", name), f"{path}: a Job cannot be changed"
+
+
 def test_backups_can_go_to_a_volume_that_is_there():
     all_ = rendered(manifests.at("backups.volume.existingClaim", "vault"))
     assert not all_.kind("PersistentVolumeClaim")
@@ -198,6 +228,7 @@ def test_while_a_backup_is_brought_back_nobody_else_writes(values, folder):
     assert not all_.kind("CronJob")
     (job,) = all_.kind("Job").values()
     pod = all_.pod(f"Job/{job['metadata']['name']}")
+    assert pod.labels["sightline.io/job"] == "restore", "by which notes find its log"
     assert pod.main["args"][:3] == ["backups", "restore", f"--from={folder}/2026-11-01"]
     assert "helm.sh/hook" not in job["metadata"].get("annotations", {})
 

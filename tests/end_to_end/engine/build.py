@@ -38,9 +38,9 @@ VERSIONS = {
     ),
     "helm3": "-X helm.sh/helm/v3/internal/version.version=v3.22.0"
     " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1"
-    " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=35"
+    " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37"
     " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1"
-    " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=35",
+    " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37",
 }
 """What a program must be told of its version, since others ask it."""
 

@@ -11,6 +11,7 @@ with PostgreSQL it goes by the network. (list root colour arguments)
 metadata:
   labels:
     {{- include "sightline.selector" (list "backups") | nindent 4 }}
+    sightline.io/job: {{ ternary "restore" "backup" (eq "restore" (first (index . 2))) }}
 spec:
   restartPolicy: Never
   serviceAccountName: sightline-backups

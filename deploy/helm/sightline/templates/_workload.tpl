@@ -33,10 +33,7 @@ component, colour, port and prefix (of its variables). (list root section colour
 {{- $own | toJson -}}
 {{- end }}
 
-{{/*
-Every service in every colour that is there, as JSON: {"workloads": [...]}. Values that contradict each
-other end it here, with a sentence. root
-*/}}
+{{/* Every service in every colour that is there, as JSON: {"workloads": [...]}. root */}}
 {{- define "sightline.workloads" -}}
 {{- $all := list -}}
 {{- range $colour := list "blue" "green" -}}
