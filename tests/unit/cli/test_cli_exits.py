@@ -13,7 +13,7 @@ import pytest
 from sightline.cli import exits
 from sightline.cli.main import cli
 
-COMMANDS = ("demo", "simulate", "detect", "watch", "models", "doctor", "colours")
+COMMANDS = ("demo", "simulate", "detect", "watch", "models", "doctor", "colours", "backups")
 HEAVY = (
     "cv2", "numpy", "onnxruntime", "starlette", "uvicorn", "structlog", "PIL", "taky",
     "kubernetes", "psycopg",
@@ -62,6 +62,9 @@ def test_the_version_is_the_distributions(sightline: Command) -> None:
         ("models", "check"),
         ("models", "check", ".", "--labels", "/no/such/labels.txt"),
         ("models", "manifest", "/no/such/folder"),
+        ("backups",),
+        ("backups", "create", "--target", "."),
+        ("backups", "restore", "--from", "/no/such/folder"),
         ("colours",),
         ("colours", "switch", "--to", "red"),
         ("colours", "preflight", "--to", "blue", "--release", "blue"),
@@ -90,6 +93,11 @@ def test_a_wrong_command_line_is_2_and_no_traceback(
         (("models", "check", "."), "numpy", "detection"),
         (("models", "manifest", "."), "structlog", "detection"),
         (("colours", "status"), "kubernetes", "deploy"),
+        (
+            ("backups", "create", "--target", ".", "--database", "postgresql://x"),
+            "psycopg",
+            "deploy",
+        ),
     ],
 )
 def test_a_missing_package_is_4_and_what_to_type(
