@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from integration.backups.conftest import Site, fill
 from running import wait_for
 from sightline.cli import exits
 from stores import commit, event, frame
-from integration.backups.conftest import Site, fill
 
 PROGRAM = [
     sys.executable, "-c",
