@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cop_gateway.outbox.history_tables import Query
-from integration.backups.conftest import Site, fill
 from sightline.backups import folder, making, tables
 from sightline.backups.errors import BackupError, DatabaseError, RefusedError
 from sightline.backups.ledger import Database
+from sites import Site, fill
 from stores import commit, event, frame
 
 KEPT = {"frames": 4, "events": 8, "unplaced": 4}

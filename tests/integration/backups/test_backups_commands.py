@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from integration.backups.conftest import Site, fill
 from running import wait_for
 from sightline.cli import exits
+from sites import Site, fill
 from stores import commit, event, frame
 
 PROGRAM = [

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from integration.backups.conftest import TOOLS, Site, fill
 from postgres_server import Postgres, present, programs
 from running import required
 from sightline.backups import archive, folder, making
 from sightline.backups.errors import BackupError, DatabaseError, ToolError
 from sightline.backups.postgres import PostgresDatabase
+from sites import TOOLS, Site, fill
 from stores import commit, event, frame
 
 Spoil = Callable[[Path], None]
