@@ -147,13 +147,12 @@ class Engine:
 
     def images(self, tag: str = "e2e") -> None:
         """Build all that compose needs, and take it in."""
-        base, servers = debian("base", *BASE), debian("servers", *SERVERS)
         archive = self.folder / "image.tar"
         for name, dockerfile in DOCKERFILES.items():
             self.build(
                 ROOT / dockerfile,
                 f"type=docker,name={name}:{tag},dest={archive}",
-                base={"BASE_IMAGE": base},
+                base=bases(name),
                 arguments={"VERSION": "0.1.0-e2e", "REVISION": "0" * 40},
             )
             self.load(archive)
@@ -162,13 +161,21 @@ class Engine:
                 IMAGES / "Dockerfile",
                 f"type=docker,name=sightline-e2e-{name}:{tag},dest={archive}",
                 context=IMAGES,
-                base={"SERVERS_IMAGE": servers},
+                base={"SERVERS_IMAGE": debian("servers", *SERVERS)},
                 options=(
                     "--opt", f"target={name}", "--opt", "context:programs=local:programs",
                     "--local", f"programs={CACHE / 'bin'}",
                 ),
             )  # fmt: skip
             self.load(archive)
+
+
+def bases(image: str) -> dict[str, Path]:
+    """What an image of ours is made from, by build argument."""
+    found = {"BASE_IMAGE": debian("base", *BASE)}
+    if image == "sightline-cli":
+        found["POSTGRES_IMAGE"] = debian("servers", *SERVERS)
+    return found
 
 
 def debian(name: str, *packages: str) -> Path:

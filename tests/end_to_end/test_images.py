@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from container_engine import BASE, DOCKERFILES, Engine, debian
+from container_engine import DOCKERFILES, Engine, bases
 from engine import ROOT
 from fakes.authority import Authority
 from running import wait_for
@@ -160,7 +160,7 @@ def test_it_holds_its_own_packages_and_nothing_that_it_was_built_with(images, im
 @pytest.mark.parametrize("image", SERVICES)
 def test_the_same_inputs_are_the_same_image(images, image, tmp_path):
     """Twice from nothing: not one layer may come from a cache."""
-    base = {"BASE_IMAGE": debian("base", *BASE)}
+    base = bases(image)
     digests = []
     for each in ("first", "second"):
         archive = tmp_path / f"{each}.tar"
@@ -189,7 +189,7 @@ def test_it_is_built_without_any_index_from_a_wheelhouse(images, tmp_path):
     images.build(
         ROOT / DOCKERFILES["sightline-cop-gateway"],
         f"type=oci,dest={tmp_path / 'image.tar'}",
-        base={"BASE_IMAGE": debian("base", *BASE)},
+        base=bases("sightline-cop-gateway"),
         options=(
             "--local", f"wheelhouse={wheels}", "--opt", "context:wheelhouse=local:wheelhouse",
             "--opt", "force-network-mode=none",
@@ -208,7 +208,7 @@ def test_what_a_build_was_told_in_confidence_is_in_no_layer(images, tmp_path):
     images.build(
         ROOT / DOCKERFILES["sightline-cop-gateway"],
         f"type=oci,dest={archive},compression=uncompressed",
-        base={"BASE_IMAGE": debian("base", *BASE)},
+        base=bases("sightline-cop-gateway"),
         options=("--secret", f"id=proxy,src={secret}"),
         cached=False,
     )
@@ -223,7 +223,7 @@ def test_a_build_trusts_whom_it_is_told_to_trust(images, tmp_path):
         images.build(
             ROOT / DOCKERFILES["sightline-cop-gateway"],
             f"type=oci,dest={tmp_path / 'image.tar'}",
-            base={"BASE_IMAGE": debian("base", *BASE)},
+            base=bases("sightline-cop-gateway"),
             authority=authority,
             cached=False,
         )
@@ -236,7 +236,7 @@ def test_a_proxy_that_is_none_is_refused_by_its_name(images, tmp_path):
         images.build(
             ROOT / DOCKERFILES["sightline-cop-gateway"],
             f"type=oci,dest={tmp_path / 'image.tar'}",
-            base={"BASE_IMAGE": debian("base", *BASE)},
+            base=bases("sightline-cop-gateway"),
             options=("--secret", f"id=proxy,src={secret}"),
             cached=False,
         )
@@ -259,3 +259,13 @@ def test_every_wheel_is_to_be_had_for_arm64(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert any("aarch64" in wheel.name for wheel in tmp_path.glob("onnxruntime-*.whl"))
+
+
+@pytest.mark.parametrize("program", ["pg_dump", "pg_restore"])
+def test_the_command_line_has_programs_of_postgresql_that_run_on_an_older_c_library(
+    images, program
+):
+    said = images.docker(
+        "run", "--rm", *HARDENED, "--entrypoint", program, "sightline-cli:e2e", "--version"
+    )
+    assert said.startswith(f"{program} (PostgreSQL) ")

@@ -35,13 +35,11 @@ def test_the_linter_has_nothing_to_say(dockerfile):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_every_image_of_ours_stands_on_the_base_that_compose_pins():
-    bases = {
-        match[1]
-        for dockerfile in DOCKERFILES
-        if (match := re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile.read_text(), re.MULTILINE))
-    }
-    assert bases == {COMPOSE["x-images"]["python"]}
+@pytest.mark.parametrize(("argument", "pinned"), [("BASE", "python"), ("POSTGRES", "postgres")])
+def test_every_image_of_ours_stands_on_what_compose_pins(argument, pinned):
+    stated = re.compile(rf"^ARG {argument}_IMAGE=(\S+)$", re.MULTILINE)
+    images = {match[1] for each in DOCKERFILES if (match := stated.search(each.read_text()))}
+    assert images == {COMPOSE["x-images"][pinned]}
 
 
 def test_every_image_that_is_not_ours_is_pinned_by_digest():

@@ -13,6 +13,7 @@ import sys  # noqa: E402
 import click  # noqa: E402
 
 from sightline.cli import exits  # noqa: E402
+from sightline.cli.backups import backups  # noqa: E402
 from sightline.cli.colours import colours  # noqa: E402
 from sightline.cli.demo import demo  # noqa: E402
 from sightline.cli.detect import detect  # noqa: E402
@@ -43,7 +44,7 @@ def cli(context: click.Context) -> None:
     context.obj = BEGAN
 
 
-for command in (demo, simulate, fly, detect, watch, models, doctor, colours):
+for command in (demo, simulate, fly, detect, watch, models, doctor, colours, backups):
     cli.add_command(command)
 
 

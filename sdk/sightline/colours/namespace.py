@@ -75,7 +75,7 @@ class Namespace:
         else:
             to = to or other(self.active(seen))
             reports = self.reports(seen, COLOURS)
-        if settled(seen, to, chosen):
+        if settled(seen, reports, to, chosen):
             return Prepared(plan=None, to=to, seen=seen, reports=reports, findings=())
         if haste == "orderly":
             found = self._examined(seen, reports, to, chosen)

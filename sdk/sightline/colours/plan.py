@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from sightline.colours.colour import Colour, Component, Fact, Role, other, service, workload
+from sightline.colours.colour import (
+    COLOURS,
+    Colour,
+    Component,
+    Fact,
+    Role,
+    other,
+    service,
+    workload,
+)
 from sightline.colours.observation import Observation
 from sightline.colours.preflight import enough, shared, wanted
-from sightline.colours.report import Reports
+from sightline.colours.report import Report, Reports
 
 SETTLE_SECONDS = 1.0
 """kube-proxy programs its rules at most once a second."""
@@ -250,16 +259,20 @@ def plan(
     )  # fmt: skip
 
 
-def settled(seen: Observation, to: Colour, components: Sequence[Component]) -> bool:
-    """Users are served by `to` already, and no switch is under way or was left half done."""
-    return (
-        seen.record.intent is None
-        and all(seen.active(each) == to for each in components)
-        and all(
-            found.colour == other(to)
-            for each in components
-            if (found := seen.pointer(each, "preview")) is not None
-        )
+def settled(
+    seen: Observation, reports: Reports, to: Colour, components: Sequence[Component]
+) -> bool:
+    """Users are led to `to`, nothing was left half done, and no pod says that it is otherwise."""
+    if seen.record.intent is not None or any(seen.active(each) != to for each in components):
+        return False
+    previews = (seen.pointer(each, "preview") for each in components)
+    if any(each is not None and each.colour == to for each in previews):
+        return False
+    return not any(
+        isinstance(report := reports.get(pod), Report) and report.draining != (colour != to)
+        for component in components
+        for colour in COLOURS
+        for pod in seen.ready(component, colour)
     )
 
 

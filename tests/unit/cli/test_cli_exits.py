@@ -13,9 +13,12 @@ import pytest
 from sightline.cli import exits
 from sightline.cli.main import cli
 
-COMMANDS = ("demo", "simulate", "detect", "watch", "models", "doctor")
-HEAVY = ("cv2", "numpy", "onnxruntime", "starlette", "uvicorn", "structlog", "PIL", "taky")
-"""What only the extras of the services, the simulator and the demo bring."""
+COMMANDS = ("demo", "simulate", "detect", "watch", "models", "doctor", "colours", "backups")
+HEAVY = (
+    "cv2", "numpy", "onnxruntime", "starlette", "uvicorn", "structlog", "PIL", "taky",
+    "kubernetes", "psycopg",
+)  # fmt: skip
+"""What only the extras of the services, the simulator, the demo and the deployer bring."""
 
 Command = Callable[..., Any]
 
@@ -25,7 +28,7 @@ def test_the_help_names_every_command_and_the_exit_codes(sightline: Command) -> 
     assert ended.code == exits.OK
     assert [name for name in COMMANDS if name not in ended.out] == []
     codes = " ".join(ended.out.partition("Exit codes:")[2].split())
-    for code in (0, 1, 2, 3, 4, 130):
+    for code in (0, 1, 2, 3, 4, 5, 6, 7, 130):
         assert f" {code} " in f" {codes}"
 
 
@@ -59,6 +62,13 @@ def test_the_version_is_the_distributions(sightline: Command) -> None:
         ("models", "check"),
         ("models", "check", ".", "--labels", "/no/such/labels.txt"),
         ("models", "manifest", "/no/such/folder"),
+        ("backups",),
+        ("backups", "create", "--target", "."),
+        ("backups", "restore", "--from", "/no/such/folder"),
+        ("colours",),
+        ("colours", "switch", "--to", "red"),
+        ("colours", "preflight", "--to", "blue", "--release", "blue"),
+        ("colours", "switch", "--receipt", "/no/such/folder/receipt.json"),
     ],
     ids=" ".join,
 )
@@ -82,6 +92,12 @@ def test_a_wrong_command_line_is_2_and_no_traceback(
         (("models", "check", "."), "onnxruntime", "detection"),
         (("models", "check", "."), "numpy", "detection"),
         (("models", "manifest", "."), "structlog", "detection"),
+        (("colours", "status"), "kubernetes", "deploy"),
+        (
+            ("backups", "create", "--target", ".", "--database", "postgresql://x"),
+            "psycopg",
+            "deploy",
+        ),
     ],
 )
 def test_a_missing_package_is_4_and_what_to_type(

@@ -67,6 +67,13 @@ def test_a_switch_to_where_users_are_changes_nothing(cluster, desk):
     assert cluster.acts == acts
 
 
+def test_a_switch_to_where_users_are_mends_what_is_drained_and_should_not_be(cluster, desk):
+    desk.switch()
+    cluster.drained = {"detection-green-1"}
+    assert desk.switch("green").moves == ()
+    consistent(cluster, "green")
+
+
 def test_a_switch_waits_for_as_many_pods_as_serve_now(desk, cluster):
     cluster.ready = {(c, col): 6 if col == "blue" else 3 for c, col in cluster.ready}
     cluster.wanted = dict(cluster.ready)

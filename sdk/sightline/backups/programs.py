@@ -1,0 +1,114 @@
+"""pg_dump and pg_restore: which ones fit a server, and how they are run.
+
+A program of PostgreSQL works with servers of its own major version and older ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sightline.backups.errors import ToolError
+
+_VERSION = re.compile(rb"\(PostgreSQL\) (\d+)(\S*)")
+_LAST_WORDS = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programs:
+    """Both, of one version."""
+
+    pg_dump: Path
+    pg_restore: Path
+    major: int
+    version: str
+
+
+def fitting(major: int, given: Path | None) -> Programs:
+    """Of those that are here, the oldest that works with a server of that major version."""
+    found = [each for folder in _folders(given) if (each := _programs(folder)) is not None]
+    fit = [each for each in found if each.major >= major]
+    if fit:
+        return min(fit, key=lambda each: each.major)
+    where = f"in {given}" if given is not None else "here"
+    if not found:
+        raise ToolError(
+            f"pg_dump and pg_restore are not {where}: install postgresql-client-{major}"
+        )
+    newest = max(each.version for each in found)
+    raise ToolError(
+        f"pg_dump {newest} cannot work with a server of version {major}: install"
+        f" postgresql-client-{major} or newer"
+    )
+
+
+def _folders(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        yield given
+        return
+    yield Path("/opt/postgresql/bin")  # of our image
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # of Debian
+    on_path = shutil.which("pg_dump")
+    if on_path is not None:
+        yield Path(on_path).parent
+
+
+def _programs(folder: Path) -> Programs | None:
+    dump, restore = folder / "pg_dump", folder / "pg_restore"
+    if not (dump.exists() and restore.exists()):
+        return None
+    try:
+        told = subprocess.run(  # noqa: S603 - a program that is meant
+            [dump, "--version"], capture_output=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = _VERSION.search(told.stdout)
+    if match is None:
+        return None
+    return Programs(
+        pg_dump=dump,
+        pg_restore=restore,
+        major=int(match[1]),
+        version=(match[1] + match[2]).decode(),
+    )
+
+
+def start(
+    program: Path, arguments: Sequence[str], *, environ: Mapping[str, str], out: int | None = None
+) -> subprocess.Popen[bytes]:
+    """Begin it. Of the environment it gets what it needs to run, and `environ`."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+    try:
+        return subprocess.Popen(  # noqa: S603 - a program that is meant
+            [program, *arguments],
+            env={**kept, "LC_MESSAGES": "C", **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if out is None else out,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise ToolError(f"{program} cannot be started: {error.strerror}") from error
+
+
+def finish(running: subprocess.Popen[bytes], *, doing: str) -> None:
+    """Wait for its end. Raises ToolError with its last words."""
+    try:
+        _, said = running.communicate()
+    except BaseException:
+        running.kill()
+        running.wait()
+        raise
+    if running.returncode:
+        words = " ".join(said.decode(errors="replace").split())[-_LAST_WORDS:]
+        how = (
+            f"was killed by signal {-running.returncode}"
+            if running.returncode < 0
+            else f"ended with {running.returncode}"
+        )
+        raise ToolError(f"{doing}: {Path(str(running.args[0])).name} {how}: {words}")  # type: ignore[index]

@@ -1,0 +1,176 @@
+"""A gateway's database in a SQLite file: copied as of one moment, beside whoever writes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from sightline.backups import tables
+from sightline.backups.errors import DamageError, DatabaseError, RefusedError
+from sightline.backups.ledger import Ending, Entry, Taken
+from sightline.backups.manifest import Kind, Manifest
+
+BUSY_SECONDS = 30.0
+MAGIC = b"SQLite format 3\0"
+
+
+class SqliteDatabase:
+    """By its file."""
+
+    kind: Kind = "sqlite"
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.where = str(file)
+
+    def require(self) -> None:
+        """Raises DatabaseError where it is not a gateway's."""
+        with self._connected() as connection:
+            tables.require(dict.fromkeys(_names(connection), 0), where=self.where)
+
+    def begin(self, entry: Entry) -> None:
+        """Write down that a backup was begun."""
+        with self._connected() as connection:
+            connection.execute(
+                "INSERT INTO backups (id, kind, location, started_at) VALUES (?, ?, ?, ?)",
+                (entry.id, self.kind, entry.location, _microseconds(entry.started_at)),
+            )
+
+    def end(self, ending: Ending) -> None:
+        """Write down how it ended."""
+        with self._connected() as connection:
+            connection.execute(
+                "UPDATE backups SET finished_at = ?, error = ?, size_bytes = ?, sha256 = ?,"
+                " schema_version = ?, head = ? WHERE id = ?",
+                (_microseconds(ending.finished_at), *ending.values()),
+            )
+
+    def take(self, dump: Path, *, allow_empty: bool) -> Taken:
+        """Copy it (SQLite's own online backup), and look at the copy."""
+        with self._connected() as connection, _opened(dump) as copy:
+            try:
+                connection.backup(copy)
+                # One file, that can be read without others beside it.
+                copy.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.Error as error:
+                raise DatabaseError(f"{self.where} cannot be copied: {error}") from error
+            counts = _checked(copy, where=f"the copy of {self.where}")
+            version = int(copy.execute("PRAGMA user_version").fetchone()[0])
+            tables.require(counts, where=self.where)
+            if not allow_empty:
+                tables.require_data(counts, where=self.where)
+            head = int(copy.execute("SELECT head FROM outbox").fetchone()[0])
+        return Taken(
+            tables=counts,
+            schema=None,
+            schema_version=version,
+            head=head,
+            tools={"sqlite": sqlite3.sqlite_version},
+        )
+
+    def restore(self, dump: Path, manifest: Manifest) -> dict[str, int]:
+        """To a file that is not there, or has nothing in it; the rows of each table then."""
+        if not self._file.absolute().parent.is_dir():
+            raise RefusedError(f"the folder {self._file.parent} does not exist")
+        with self._claimed():
+            if self._file.exists():
+                with self._connected() as connection:
+                    found = _counts(connection)
+                    tables.require_room(found, where=self.where)
+                    if (
+                        "outbox" in found
+                        and connection.execute("SELECT max(head) FROM outbox").fetchone()[0]
+                    ):
+                        raise RefusedError(f"{self.where} has had events before: name a new file")
+            partial = self._file.with_name(f".{self._file.name}.restored")
+            try:
+                shutil.copyfile(dump, partial)
+                with _opened(partial) as copy:
+                    counts = _checked(copy, where=str(dump))
+                tables.compare(manifest.tables, counts, what="restored")
+                with partial.open("rb") as written:
+                    os.fsync(written.fileno())
+                # A log of the file that was there would be played into this one.
+                for ending in ("-wal", "-shm", "-journal"):
+                    self._file.with_name(self._file.name + ending).unlink(missing_ok=True)
+                partial.replace(self._file)
+                _sync(self._file.absolute().parent)
+            except OSError as error:
+                raise DatabaseError(f"{self.where} cannot be written: {error.strerror}") from error
+            finally:
+                partial.unlink(missing_ok=True)
+        return counts
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        if not self._file.exists():
+            raise DatabaseError(f"{self._file} does not exist")
+        with _opened(self._file) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """No gateway may have it, nor come meanwhile: its own lock says so."""
+        lock = self._file.with_name(self._file.name + ".lock")
+        try:
+            with lock.open("w", encoding="utf-8") as guard:
+                fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield
+        except BlockingIOError as error:
+            raise RefusedError(f"{self.where} is in use by a gateway: stop it first") from error
+        except PermissionError as error:
+            raise DatabaseError(f"{lock} cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(file, isolation_level=None, timeout=BUSY_SECONDS)
+    try:
+        yield connection
+    except sqlite3.Error as error:
+        raise DatabaseError(f"{file}: {error}") from error
+    finally:
+        connection.close()
+
+
+def _checked(connection: sqlite3.Connection, *, where: str) -> dict[str, int]:
+    try:
+        found = connection.execute("PRAGMA integrity_check").fetchall()
+        if found != [("ok",)]:
+            raise DamageError(f"{where} is damaged: {found[0][0]}")
+        return _counts(connection)
+    except sqlite3.DatabaseError as error:
+        raise DamageError(f"{where} is damaged: {error}") from error
+
+
+def _names(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%'"
+        " ESCAPE '\\'"
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def _counts(connection: sqlite3.Connection) -> dict[str, int]:
+    return {
+        name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608
+        for name in _names(connection)
+    }
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)
