@@ -132,6 +132,9 @@ class Courier:
                     self._turn("taken")
                     await self._rest(self.policy.pace.hold_seconds)
                 continue
+            if self._wanted and not self._leaves:
+                # Woken to look, while it was looking.
+                self._end.clear()
             self._turn("held")
             self.holding = True
             try:
@@ -231,6 +234,8 @@ class Courier:
                 finally:
                     self._exchange = None
                     await connection.close()
+                if self._end.is_set():
+                    break
         finally:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -19,6 +19,7 @@ from fakes.delivery import (
     PONG,
     FakeBackoff,
     FakeConnection,
+    FakeHold,
     FakeObserver,
     FakeSource,
     FakeTransport,
@@ -566,6 +567,63 @@ async def test_a_hold_that_is_lost_ends_the_connection_and_is_taken_again():
         assert first.closed
         assert delivery.source.holds[0].released
         delivery.source.add(1)
+        await delivery.until(lambda: delivery.cursor == 2)
+        assert second.events == [2]
+
+
+class TakenWhileLooking(FakeSource):
+    """Tells the courier to look while it is looking: a colour is put on duty twice, say."""
+
+    courier: Courier
+
+    def hold(self, sink: str) -> FakeHold | None:
+        self.courier.look_again(let_go=False)
+        return super().hold(sink)
+
+
+async def test_being_told_to_look_while_it_looks_changes_nothing():
+    peer = FakeConnection()
+    source = TakenWhileLooking(2)
+    made = Delivery(source, peer)
+    source.courier = made.courier
+    async with made.under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 2)
+        await settle()
+        assert delivery.transport.attempts == 1
+        assert delivery.told.state == "connected"
+
+
+@pytest.mark.parametrize("let_go", [True, False])
+async def test_told_to_look_again_and_again_at_any_time_it_goes_on_in_order(let_go):
+    peers = [FakeConnection() for _ in range(200)]
+    source = FakeSource(0)
+    async with Delivery(source, *peers).under_way() as delivery:
+        for count in range(1, 60):
+            delivery.courier.look_again(let_go=let_go)
+            if count % 3 == 0:
+                source.add(1)
+            await asyncio.sleep(0.001 * (count % 4))
+        await delivery.until(lambda: delivery.cursor == 19)
+        assert first_seen(peers) == list(range(1, 20))
+        assert delivery.courier.holding
+    assert not delivery.courier.holding
+
+
+async def test_told_to_let_go_it_gives_the_sink_away_for_as_long_as_others_have_it():
+    first, second = FakeConnection(), FakeConnection()
+    source = FakeSource(1)
+    async with Delivery(source, first, second).under_way() as delivery:
+        await delivery.until(lambda: delivery.cursor == 1)
+        source.others = True
+        delivery.courier.look_again(let_go=True)
+        await delivery.until(lambda: not delivery.courier.holding)
+        assert source.holds[0].released
+        assert first.closed
+        await settle()
+        assert delivery.told.state == "standby"
+        source.add(1)
+        source.others = False
+        delivery.courier.look_again(let_go=False)
         await delivery.until(lambda: delivery.cursor == 2)
         assert second.events == [2]
 
