@@ -96,6 +96,8 @@ class FakeCluster:
         self.troubles: dict[str, str] = {}
         self.gone = False
         self.keeps_sinks = False
+        self.paused = False
+        """An operator has paused the sink."""
         self.unready_moves: list[str] = []
         """Changes of an -active to a colour that had too little: there must never be one."""
         self.lock = threading.RLock()
@@ -245,7 +247,10 @@ class FakeCluster:
                     oldest_code=newest - 1 if self.shared else code,
                 ),
                 undelivered=self.undelivered.get(colour, 0),
-                sinks=(SinkState(name="tak", state="connected", held=held),),
+                sinks=(
+                    SinkState(name="tak", state="paused", held=False) if self.paused
+                    else SinkState(name="tak", state="connected", held=held),
+                ),
             )  # fmt: skip
         return Report(draining=draining, service=component, colour=colour, details=details)
 

@@ -10,6 +10,9 @@ import msgspec
 
 from sightline.colours.colour import Fact
 
+PAUSED = "paused"
+"""A sink's state."""
+
 
 class Schema(Fact, frozen=True, kw_only=True):
     """Of the gateway's store: `oldest_code` is the oldest schema whose code goes on working."""
@@ -96,8 +99,11 @@ def undelivered(reports: Reports, pods: Iterable[str]) -> int:
 
 
 def holding(reports: Reports) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The sinks that gateways know, and those that one of these holds; None: nobody tells."""
+    """The sinks that somebody should hold, and those that one of these does; None: nobody tells.
+
+    One that an operator has paused is held by nobody.
+    """
     answers = [each for each in reports.values() if isinstance(each, Report)]
     sinks = [sink for each in answers for sink in each.details.sinks]
-    known = frozenset(each.name for each in sinks) if answers else None
-    return known, frozenset(each.name for each in sinks if each.held)
+    wanted = frozenset(each.name for each in sinks if each.state != PAUSED) if answers else None
+    return wanted, frozenset(each.name for each in sinks if each.held)

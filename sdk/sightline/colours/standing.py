@@ -10,7 +10,7 @@ from sightline.colours.finding import Finding, failed, ok, warning
 from sightline.colours.observation import Observation
 from sightline.colours.preflight import shared
 from sightline.colours.record import Intent
-from sightline.colours.report import Report, Reports, Silent, undelivered
+from sightline.colours.report import PAUSED, Report, Reports, Silent, undelivered
 
 
 class Stand(Fact, frozen=True, kw_only=True):
@@ -180,6 +180,7 @@ def _events(seen: Observation, reports: Reports) -> Iterator[Finding]:
             for pod in seen.ready("cop-gateway", colour)
             if isinstance(each := reports.get(pod), Report)
             for sink in each.details.sinks
+            if sink.state != PAUSED
         ]
         for name in sorted({name for name, _, _ in told}):
             holders = {colour for sink, held, colour in told if sink == name and held}

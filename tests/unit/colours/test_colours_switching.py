@@ -155,6 +155,12 @@ def test_sinks_that_are_not_handed_over_are_told_with_the_limit(cluster, desk):
     assert "not held by green after 5 s: tak" in receipt.problems[0]
 
 
+def test_a_sink_that_an_operator_has_paused_is_waited_for_by_nobody(cluster, desk):
+    cluster.paused = True
+    assert desk.switch().outcome == "done"
+    assert not any(each.check == "sinks" for each in desk.namespace.status().findings)
+
+
 def test_with_a_database_each_the_receipt_says_what_the_old_colour_has_yet_to_deliver():
     cluster = FakeCluster(Time(), shared=False, minimum=1, undelivered={"blue": 41})
     desk = Desk(cluster)
