@@ -24,6 +24,11 @@ def other(colour: str) -> str:
     return "green" if colour == "blue" else "blue"
 
 
+def ready(sightline: Sightline, component: str, colour: str) -> int:
+    status = sightline.get("deployment", f"{component}-{colour}")["status"]
+    return int(status.get("readyReplicas", 0))
+
+
 def versions(sightline: Sightline, colour: str) -> set[str]:
     return {
         container["image"].rpartition(":")[2]
@@ -132,6 +137,31 @@ def first_answers(receipt: dict[str, Any], traffic: Traffic) -> list[float]:
                     component, receipt["to"], since=since, until=since + 5.0
                 )
     return found
+
+
+def test_the_idle_colour_first_grows_as_large_as_the_one_that_serves(sightline: Sightline) -> None:
+    active = sightline.active()
+    idle = other(active)
+    scaler = f"cop-gateway-{active}"
+    sightline.kubectl("patch", "hpa", scaler, "-p", '{"spec": {"minReplicas": 4}}')
+    try:
+        wait_for(
+            lambda: ready(sightline, "cop-gateway", active) == 4, seconds=60, what="a fourth pod"
+        )
+        done = sightline.colours("switch", "--to", idle, "--no-smoke")
+        assert any(step["step"] == "raise" for step in done.said["steps"])
+        assert ready(sightline, "cop-gateway", idle) == 4
+        assert sightline.get("hpa", f"cop-gateway-{idle}")["spec"]["minReplicas"] == 3
+        # The chart's value is the chart's again: it can be changed by the next release of it.
+        larger = {"gateway": {"autoscaling": {"maxReplicas": 6}}}
+        sightline.release(idle, larger, wait=False)
+        assert sightline.get("hpa", f"cop-gateway-{idle}")["spec"]["maxReplicas"] == 6
+        fewer = {"gateway": {"autoscaling": {"minReplicas": 2, "maxReplicas": 5}}}
+        sightline.release(idle, fewer, wait=False)
+        assert sightline.get("hpa", f"cop-gateway-{idle}")["spec"]["minReplicas"] == 2
+        sightline.release(idle, {"gateway": {"autoscaling": {"minReplicas": 3}}}, wait=False)
+    finally:
+        sightline.kubectl("patch", "hpa", scaler, "-p", '{"spec": {"minReplicas": 3}}')
 
 
 def test_of_two_who_switch_at_once_one_wins_and_the_other_is_told(sightline: Sightline) -> None:

@@ -121,17 +121,33 @@ class KubernetesCluster:
         self, component: Component, colour: Colour, *, floor: int | None, pods: int | None
     ) -> None:
         """An autoscaler's minimum, a Deployment's pods, or both."""
-        name, asked = workload(component, colour), []
+        name = workload(component, colour)
+        refused = f"{name} cannot be scaled"
         if floor is not None:
-            patch = [{"op": "add", "path": "/spec/minReplicas", "value": floor}]
             path = f"{SCALING}/{self.namespace}/horizontalpodautoscalers/{name}"
-            asked.append(self._change("PATCH", path, patch))
+            patch = [{"op": "add", "path": "/spec/minReplicas", "value": floor}]
+            metadata = _result(self._change("PATCH", path, patch), refused)["metadata"]
+            if (metadata.get("annotations") or {}).get(reading.CONFIGURED) == str(floor):
+                self._disown(path, metadata)
         if pods is not None:
             patch = [{"op": "add", "path": "/spec/replicas", "value": pods}]
             path = f"{APPS}/{self.namespace}/deployments/{name}/scale"
-            asked.append(self._change("PATCH", path, patch))
-        for each in asked:
-            _result(each, f"{name} cannot be scaled")
+            _result(self._change("PATCH", path, patch), refused)
+
+    def _disown(self, path: str, metadata: Any) -> None:
+        """It is as its owner wants it: the field is the owner's alone again.
+
+        Else a later server-side apply with another value (Helm 4, Argo CD) is told that it is ours.
+        """
+        for index, entry in enumerate(metadata.get("managedFields") or ()):
+            if entry["manager"] == MANAGER and not entry.get("subresource"):
+                place = f"/metadata/managedFields/{index}"
+                patch = [
+                    {"op": "test", "path": f"{place}/manager", "value": MANAGER},
+                    {"op": "remove", "path": place},
+                ]
+                _result(self._change("PATCH", path, patch), "somebody changed the autoscaler")
+                return
 
     def keep(self, kept: Record) -> Record:
         """The ConfigMap, if it still is as it was seen."""
