@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from container_engine import BASE, CACHE, DOCKERFILES, IMAGES, SERVERS, Engine, debian
+from container_engine import BASE, CACHE, DOCKERFILES, IMAGES, SERVERS, Engine, bases, debian
 from engine import ROOT
 
 FIRST, SECOND = "1.0.0", "1.1.0"
@@ -24,7 +22,7 @@ def publish(engine: Engine, registry: str) -> None:
             engine.build(
                 ROOT / dockerfile,
                 pushed(f"{name}:{tag}"),
-                base=bases(name, base, servers),
+                base=bases(name),
                 arguments={"VERSION": tag, "REVISION": "0" * 40},
             )
     for name, model in (("models", "demo/demo.onnx"), ("models-broken", "demo/README.md")):
@@ -58,9 +56,3 @@ def publish(engine: Engine, registry: str) -> None:
         context=IMAGES,
         base={"BASE_IMAGE": layout},
     )
-
-
-def bases(name: str, base: Path, servers: Path) -> dict[str, Path]:
-    """What its Dockerfile stands on."""
-    named = {"BASE_IMAGE": base}
-    return {**named, "POSTGRES_IMAGE": servers} if name == "sightline-cli" else named
