@@ -172,7 +172,7 @@ def test_a_backup_asks_the_command_line_and_sees_of_secrets_the_address_alone():
     assert pod.main["image"] == "sightline-cli:0.1.0"
     assert pod.main["args"] == [
         "backups", "create", "--target=/backups", "--schedule-name=sightline-backups",
-        "--database-file=/run/secrets/database-url", "--json",
+        "--database-file=/run/secrets/database-url", "--wait=1m", "--json",
     ]  # fmt: skip
     assert pod.volume("secrets")["secret"]["items"] == [
         {"key": "database-url", "path": "database-url"}
