@@ -160,6 +160,8 @@ class PostgresDatabase:
         with self._connected() as connection:
             connection.execute("ANALYZE")
             found = _counts(connection)
+            if tables.ROSTER in found:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(tables.ROSTER)))
         return {name: rows for name, rows in found.items() if name in manifest.tables}
 
     @contextlib.contextmanager
