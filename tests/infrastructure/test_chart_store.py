@@ -182,6 +182,24 @@ def test_a_backup_asks_the_command_line_and_sees_of_secrets_the_address_alone():
     assert claim["metadata"]["annotations"] == KEPT
 
 
+def test_with_files_both_gateways_and_the_backups_volume_are_on_one_node():
+    all_ = rendered(environment="edge")
+    (first_user,) = [
+        name for name in all_.kind("Job") if name.startswith("sightline-backups-volume-")
+    ]
+    for name in (
+        "Deployment/cop-gateway-blue", "Deployment/cop-gateway-green", f"Job/{first_user}",
+    ):  # fmt: skip
+        affinity = all_.pod(name).spec["affinity"]
+        ((term),) = affinity["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        assert term["topologyKey"] == "kubernetes.io/hostname"
+        assert term["labelSelector"]["matchLabels"] == {
+            "app.kubernetes.io/name": "sightline",
+            "app.kubernetes.io/component": "cop-gateway",
+        }
+        assert "podAntiAffinity" not in affinity
+
+
 def test_a_files_backup_runs_beside_its_gateway():
     pod = rendered(SQLITE).pod("CronJob/sightline-backups-green")
     assert "--target=/backups/green" in pod.main["args"]
