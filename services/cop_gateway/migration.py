@@ -18,6 +18,7 @@ from cop_gateway.app import open_store
 from cop_gateway.errors import GatewayError
 from cop_gateway.outbox.errors import OutboxError
 from cop_gateway.outbox.postgres import PostgresOutbox
+from cop_gateway.outbox.postgres_schema import await_answer
 from cop_gateway.outbox.roster import COLOURS
 from cop_gateway.settings import PREFIX, Settings
 from serving import command
@@ -37,6 +38,10 @@ def run(argv: Sequence[str]) -> int:
         "--on-duty", choices=COLOURS,
         help="the colour that delivers, as long as no switch has ever decided",
     )  # fmt: skip
+    parser.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS",
+        help="for a PostgreSQL that does not answer yet",
+    )  # fmt: skip
     arguments = parser.parse_args(argv)
     try:
         settings = load(
@@ -44,6 +49,8 @@ def run(argv: Sequence[str]) -> int:
         )
     except ServingError as error:
         return command.refuse(PROGRAM, error)
+    if settings.shares_database:
+        await_answer(settings.database, seconds=arguments.wait)
     try:
         store = open_store(msgspec.structs.replace(settings, colour="none"))
     except (GatewayError, OutboxError) as error:

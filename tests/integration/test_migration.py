@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ from cop_gateway.outbox.errors import StoreUnusableError
 from cop_gateway.outbox.migrations import POSTGRES_STEPS
 from cop_gateway.outbox.postgres import PostgresOutbox
 from postgres_server import Postgres
-from running import started
+from relays import leading
+from running import free_port, started
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,18 @@ def test_it_brings_an_empty_database_up_and_says_so_in_one_line(url: str) -> Non
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["schema"] == len(POSTGRES_STEPS)
     assert migrate(url).returncode == 0
+
+
+def test_a_database_that_does_not_answer_yet_is_waited_for(postgres: Postgres, url: str) -> None:
+    port = free_port()
+    later = url.replace(f":{postgres.port}/", f":{port}/")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(migrate, later, "--wait", "30")
+        time.sleep(2.5)
+        assert not running.done()
+        with leading(port, to=postgres.port):
+            assert running.result().returncode == 0
+    assert migrate(later, "--wait", "1").returncode == 1
 
 
 def test_several_at_once_take_turns(url: str) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from relays import leading
 from running import free_port, wait_for
 from sightline.cli import exits
 from sites import Site, fill
@@ -105,30 +103,6 @@ def test_a_database_that_does_not_answer_yet_is_waited_for(postgres, tmp_path):
     finally:
         running.kill()
     assert running.returncode == exits.OK, said
-
-
-@contextlib.contextmanager
-def leading(port, *, to):
-    """From here to there, what listens at one port is what listens at the other."""
-    with socket.create_server(("127.0.0.1", port)) as server:
-        threading.Thread(target=_lead, args=(server, to), daemon=True).start()
-        yield
-
-
-def _lead(server, to):
-    with contextlib.suppress(OSError):
-        while True:
-            here, _ = server.accept()
-            there = socket.create_connection(("127.0.0.1", to))
-            for source, target in ((here, there), (there, here)):
-                threading.Thread(target=_carry, args=(source, target), daemon=True).start()
-
-
-def _carry(source, target):
-    with contextlib.suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
 
 
 def test_a_job_that_is_over_its_time_writes_down_that_it_ended(postgres, tmp_path):
