@@ -98,10 +98,14 @@ class Sightline:
         """`helm test`: what it says."""
         return self.cluster.helm("test", "sightline", "-n", self.namespace, "--timeout", "120s")
 
-    def release(self, colour: str, overlay: Mapping[str, Any], *, wait: bool = True) -> None:
+    def release(
+        self, colour: str, overlay: Mapping[str, Any], *, wait: bool = True, migrate: bool = True
+    ) -> None:
         """Put something new into one colour."""
-        self.values = merged(self.values, {"colours": {colour: overlay}})
-        self.helm("upgrade", *(("--wait", "--timeout", "240s") if wait else ()))
+        self.values = merged(
+            self.values, {"colours": {colour: overlay}, "migration": {"enabled": migrate}}
+        )
+        self.helm("upgrade", *(("--wait",) if wait else ()), "--timeout", "240s")
 
     def colours(self, *arguments: str, check: bool = True) -> Ran:
         """`sightline colours …`, in a process of its own, as from a shell."""
