@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import secrets
 import signal
@@ -107,14 +108,14 @@ class Sightline:
         )
         self.helm("upgrade", *(("--wait",) if wait else ()), "--timeout", "240s")
 
-    def colours(self, *arguments: str, check: bool = True) -> Ran:
+    def colours(self, *arguments: str, kubeconfig: Path | None = None, check: bool = True) -> Ran:
         """`sightline colours …`, in a process of its own, as from a shell."""
         began = time.monotonic()
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("sightline")), "colours", *arguments,
-                "--namespace", self.namespace, "--kubeconfig", str(self.cluster.kubeconfig),
-                "--json",
+                "--namespace", self.namespace,
+                "--kubeconfig", str(kubeconfig or self.cluster.kubeconfig), "--json",
             ],
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
@@ -139,9 +140,9 @@ class Sightline:
         return (self.secrets / f"{holder}-key").read_text()
 
     @contextlib.contextmanager
-    def tak(self) -> Iterator[TakClient]:
+    def tak(self, *, node: int = 1) -> Iterator[TakClient]:
         """An independent client of the TAK server in the cluster."""
-        with self.cluster.door(self.address("tak", namespace="tak"), 8087) as port:
+        with self.cluster.door(self.address("tak", namespace="tak"), 8087, node) as port:
             client = TakClient(port)
             try:
                 yield client
@@ -155,7 +156,15 @@ class Sightline:
         return self.cluster.kubectl("-n", place, "get", "service", service, "-o", path)
 
     @contextlib.contextmanager
-    def traffic(self, run: str, *, rate: float = 5.0, clients: int = 2) -> Iterator[Traffic]:
+    def traffic(
+        self,
+        run: str,
+        *,
+        rate: float = 5.0,
+        clients: int = 2,
+        node: int = 1,
+        program: str = "traffic.py",
+    ) -> Iterator[Traffic]:
         """Clients of both -active Services, from one of the nodes, from here to there."""
         # A frame that was committed before is the same frame: no two runs share a camera.
         run = f"{run}-{secrets.token_hex(2)}"
@@ -175,7 +184,7 @@ class Sightline:
         file = self.folder / f"traffic-{run}.json"
         file.write_text(json.dumps(plan))
         command = self.cluster.node_command(
-            [sys.executable, str(ROOT / "tests/traffic.py"), str(file)]
+            [sys.executable, str(ROOT / "tests" / program), str(file)], node
         )
         output = self.folder / f"traffic-{run}.out"
         with output.open("wb") as out, (self.folder / f"traffic-{run}.err").open("wb") as err:
@@ -207,6 +216,7 @@ class Traffic:
     failures: list[dict[str, Any]] = field(default_factory=list)
     acknowledged: list[tuple[str, str, int]] = field(default_factory=list)
     colours: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    answers: dict[str, list[float]] = field(default_factory=dict)
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -239,6 +249,14 @@ class Traffic:
         with contextlib.suppress(AssertionError):
             wait_for(all_there, seconds=seconds, what="all sightings")
         assert not missing, f"{len(missing)} of {len(expected)} lost, such as {min(missing)}"
+
+    def gaps(self, among: str = "") -> dict[str, float]:
+        """By client: the longest time without an answer."""
+        return {
+            name: max(after - before for before, after in itertools.pairwise(times))
+            for name, times in self.answers.items()
+            if among in name and len(times) > 1
+        }
 
     def first_answers(
         self, component: str, colour: str, *, since: float, until: float

@@ -34,6 +34,8 @@ class Tally:
     """Camera, frame, and how many of its detections were placed."""
     colours: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     """By client: when it was first answered by another colour than before."""
+    answers: dict[str, list[float]] = field(default_factory=dict)
+    """By client: when it was answered."""
 
     def failed(self, client: str, why: object) -> None:
         self.failures.append({"client": client, "at": time.time(), "why": repr(why)})
@@ -73,6 +75,7 @@ class Client:
         if status >= 400:
             self.tally.failed(self.name, f"{status} {answer[:300]!r}")
             return None
+        self.tally.answers.setdefault(self.name, []).append(round(time.time(), 3))
         return status, answer
 
     async def _exchange(
