@@ -158,7 +158,9 @@ def _kubelet(plan: Plan, node: Node, ca: str, certificate: Path, key: Path) -> d
         "resolvConf": f"{folder}/resolv.conf",
         "volumePluginDir": f"{folder}/plugins",
         # The node's disk and memory are the machine's, which others fill.
-        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%"},
+        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "200Mi"},
+        # What they free again counts at once, not after five minutes.
+        "evictionPressureTransitionPeriod": "5s",
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "nodeLeaseDurationSeconds": 8,
