@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -140,3 +141,17 @@ class TestWhoDelivers:
         assert hold.alive()
         hold.release()
         store.close()
+
+
+def test_a_database_that_is_still_to_come_is_waited_for_where_it_is_asked(tmp_path: Path) -> None:
+    server = Postgres(tmp_path / "later")
+    refused = migrate(server.url)
+    assert refused.returncode == 1
+    assert "connection failed" in refused.stderr
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(migrate, server.url, "--wait", "50")
+        time.sleep(2.0)
+        assert not waiting.done()
+        with started(server):
+            done = waiting.result()
+    assert done.returncode == 0, done.stderr
