@@ -143,11 +143,21 @@ class Sightline:
     def tak(self, *, node: int = 1) -> Iterator[TakClient]:
         """An independent client of the TAK server in the cluster."""
         with self.cluster.door(self.address("tak", namespace="tak"), 8087, node) as port:
-            client = TakClient(port)
+            # A door opens for whoever knocks, even where nobody is behind it yet.
+            client = wait_for(lambda: self._listener(port), what="the TAK server to take a client")
             try:
                 yield client
             finally:
                 client.close()
+
+    @staticmethod
+    def _listener(port: int) -> TakClient | None:
+        client = TakClient(port)
+        time.sleep(0.3)
+        if client.listens:
+            return client
+        client.close()
+        return None
 
     def address(self, service: str, *, namespace: str | None = None) -> str:
         """A Service's cluster IP."""
@@ -162,6 +172,7 @@ class Sightline:
         *,
         rate: float = 5.0,
         clients: int = 2,
+        patience: float = 15.0,
         node: int = 1,
         program: str = "traffic.py",
     ) -> Iterator[Traffic]:
@@ -179,6 +190,7 @@ class Sightline:
             "frame": json.loads(encode(scene.frame)),
             "rate": rate,
             "clients": clients,
+            "patience": patience,
             "run": run,
         }
         file = self.folder / f"traffic-{run}.json"

@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SECONDS = 15.0
-
 
 @dataclass
 class Tally:
@@ -50,9 +48,18 @@ class Client:
     """Asks one address, again and again."""
 
     def __init__(
-        self, name: str, url: str, tally: Tally, *, key: str, kept: bool, slowly: bool = False
+        self,
+        name: str,
+        url: str,
+        tally: Tally,
+        *,
+        key: str,
+        kept: bool,
+        slowly: bool = False,
+        patience: float = 15.0,
     ) -> None:
         self.name, self.tally, self.kept, self.slowly = name, tally, kept, slowly
+        self.patience = patience
         parts = urlsplit(url)
         self.host, self.port = str(parts.hostname), int(parts.port or 80)
         self.key = key
@@ -64,7 +71,7 @@ class Client:
         """Status and body; None where it failed, which is counted."""
         self.tally.requests += 1
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self.patience):
                 status, answer, close = await self._exchange(method, path, body, kind)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             self.tally.failed(self.name, error)
@@ -138,6 +145,8 @@ class Plan:
     """Requests a second of each client."""
     clients: int = 2
     """Of each kind."""
+    patience: float = 15.0
+    """Seconds that a request may take."""
     run: str = "run"
     """Goes into the cameras' names, so that no two runs share one."""
 
@@ -221,7 +230,10 @@ async def run(plan: Plan) -> Tally:
 
     def client(kind: str, url: str, key: str, way: str, number: int) -> Client:
         name = f"{plan.run}-{kind}-{way}-{number}"
-        return Client(name, url, tally, key=key, kept=way == "kept", slowly=way == "slow")
+        return Client(
+            name, url, tally,
+            key=key, kept=way == "kept", slowly=way == "slow", patience=plan.patience,
+        )  # fmt: skip
 
     work = []
     for number in range(plan.clients):
