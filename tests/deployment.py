@@ -172,15 +172,18 @@ class Sightline:
         *,
         rate: float = 5.0,
         clients: int = 2,
-        patience: float = 15.0,
         node: int = 1,
         program: str = "traffic.py",
+        **plan: Any,
     ) -> Iterator[Traffic]:
-        """Clients of both -active Services, from one of the nodes, from here to there."""
+        """Clients of both -active Services, from one of the nodes, from here to there.
+
+        `plan` has more of traffic.Plan's fields.
+        """
         # A frame that was committed before is the same frame: no two runs share a camera.
         run = f"{run}-{secrets.token_hex(2)}"
         (scene,) = Simulator(Scenario.default(seed=1, cameras=1)).frames(rate_hz=1, count=1)
-        plan = {
+        plan |= {
             "detection": f"http://{self.address('detection-active')}:8000",
             "gateway": f"http://{self.address('cop-gateway-active')}:8001",
             "detection_key": self.key("deployer"),
@@ -190,7 +193,6 @@ class Sightline:
             "frame": json.loads(encode(scene.frame)),
             "rate": rate,
             "clients": clients,
-            "patience": patience,
             "run": run,
         }
         file = self.folder / f"traffic-{run}.json"
@@ -247,8 +249,13 @@ class Traffic:
             for index in range(placed)
         }
 
-    def arrived(self, client: TakClient, *, seconds: float = 60.0) -> None:
+    def arrived(self, client: TakClient) -> None:
         """All that was acknowledged came out at the TAK server."""
+        missing = self.missing(client)
+        assert not missing, f"{len(missing)} of {len(self.expected())} lost, such as {min(missing)}"
+
+    def missing(self, client: TakClient, *, seconds: float = 60.0) -> set[tuple[str, str, int]]:
+        """What was acknowledged and did not come out at the TAK server in this time."""
         expected = self.expected()
         assert expected
         missing: set[tuple[str, str, int]] = expected
@@ -260,7 +267,7 @@ class Traffic:
 
         with contextlib.suppress(AssertionError):
             wait_for(all_there, seconds=seconds, what="all sightings")
-        assert not missing, f"{len(missing)} of {len(expected)} lost, such as {min(missing)}"
+        return missing
 
     def gaps(self, among: str = "") -> dict[str, float]:
         """By client: the longest time without an answer."""

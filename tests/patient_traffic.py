@@ -86,9 +86,10 @@ def main(path: Path) -> None:
             ("report", plan.gateway, plan.gateway_key, reports, 1.0 / plan.rate),
             ("picture", plan.detection, plan.detection_key, pictures, 4.0 / plan.rate),
         ):
-            name = f"{plan.run}-{kind}-patient-{number}"
-            given = (plan, url, key, name, tally, stop, one, pause)
-            threads.append(threading.Thread(target=work, args=given))
+            if kind in plan.kinds:
+                name = f"{plan.run}-{kind}-patient-{number}"
+                given = (plan, url, key, name, tally, stop, one, pause)
+                threads.append(threading.Thread(target=work, args=given))
     for each in threads:
         each.start()
     for each in threads:

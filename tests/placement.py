@@ -66,3 +66,11 @@ def fewest_ready(sightline: Sightline) -> Iterator[dict[str, int]]:
             watch.terminate()
             thread.join(10)
     assert max(fewest.values()) < 1_000, "nothing was seen of some workload"
+
+
+def rolled_out(sightline: Sightline) -> None:
+    """All workloads anew, until only the new pods are ready."""
+    names = [f"deployment/{name}" for name in WORKLOADS]
+    sightline.kubectl("rollout", "restart", *names)
+    for name in names:
+        sightline.kubectl("rollout", "status", name, "--timeout=150s")

@@ -145,6 +145,8 @@ class Plan:
     """Requests a second of each client."""
     clients: int = 2
     """Of each kind."""
+    kinds: tuple[str, ...] = ("report", "picture", "look")
+    """What is asked for."""
     patience: float = 15.0
     """Seconds that a request may take."""
     run: str = "run"
@@ -238,12 +240,13 @@ async def run(plan: Plan) -> Tally:
     work = []
     for number in range(plan.clients):
         for way in ("kept", "fresh", "slow"):
-            gateway = client("report", plan.gateway, plan.gateway_key, way, number)
-            work.append(reports(gateway, plan))
-            if number == 0:
+            if "report" in plan.kinds:
+                gateway = client("report", plan.gateway, plan.gateway_key, way, number)
+                work.append(reports(gateway, plan))
+            if "picture" in plan.kinds and number == 0:
                 camera = client("picture", plan.detection, plan.detection_key, way, number)
                 work.append(pictures(camera, plan))
-        for way in ("kept", "fresh"):
+        for way in ("kept", "fresh") if "look" in plan.kinds else ():
             for what, url in (("cop-gateway", plan.gateway), ("detection", plan.detection)):
                 work.append(looks(client(f"look-{what}", url, "", way, number), plan))
     tasks = [asyncio.create_task(each) for each in work]
