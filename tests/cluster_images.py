@@ -6,6 +6,8 @@ from container_engine import BASE, CACHE, DOCKERFILES, IMAGES, SERVERS, Engine, 
 from engine import ROOT
 
 FIRST, SECOND = "1.0.0", "1.1.0"
+EXPANDING, CONTRACTING = "1.2.0", "2.0.0"
+"""Gateways with one more step of the schema: one that the others bear, and one that they do not."""
 
 
 def publish(engine: Engine, registry: str) -> None:
@@ -48,11 +50,13 @@ def publish(engine: Engine, registry: str) -> None:
         ROOT / DOCKERFILES["sightline-cop-gateway"],
         f"type=oci,tar=false,dest={layout}",
         base={"BASE_IMAGE": base},
-        arguments={"VERSION": "2.0.0", "REVISION": "0" * 40},
+        arguments={"VERSION": CONTRACTING, "REVISION": "0" * 40},
     )
-    engine.build(
-        IMAGES / "contracting/Dockerfile",
-        pushed("sightline-cop-gateway:2.0.0"),
-        context=IMAGES,
-        base={"BASE_IMAGE": layout},
-    )
+    for tag, oldest in ((EXPANDING, {"OLDEST": "1"}), (CONTRACTING, {})):
+        engine.build(
+            IMAGES / "later/Dockerfile",
+            pushed(f"sightline-cop-gateway:{tag}"),
+            context=IMAGES,
+            base={"BASE_IMAGE": layout},
+            arguments=oldest,
+        )

@@ -69,14 +69,16 @@ class Sightline:
         self.cluster.kubectl("apply", "-f", "-", input=text)
         self.cluster.kubectl("-n", "tak", "rollout", "status", "deployment/tak", "--timeout=120s")
 
-    def helm(self, verb: str, *arguments: str, chart: Path = CHART, check: bool = True) -> str:
+    def helm(
+        self, verb: str, *arguments: str, chart: Path = CHART, version: int = 4, check: bool = True
+    ) -> str:
         """`helm install` or `upgrade` with the values as they are now."""
         values = self.folder / "values.yaml"
         values.write_text(yaml.safe_dump(self.values))
         return self.cluster.helm(
             verb, "sightline", str(chart), "-n", self.namespace,
             "-f", str(MANIFESTS / "values.yaml"), "-f", str(values), *arguments,
-            check=check,
+            version=version, check=check,
         )  # fmt: skip
 
     def install(self, values: Mapping[str, Any] | None = None) -> None:

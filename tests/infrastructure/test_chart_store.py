@@ -113,6 +113,7 @@ def test_the_schema_is_migrated_before_new_code_and_not_before_there_is_a_databa
     assert pod.main["args"] == [
         "migrate",
         "--config=/etc/sightline/gateway.toml",
+        "--wait=60",
         "--on-duty=blue",
         "--wait=60",
     ]
@@ -173,7 +174,7 @@ def test_a_backup_asks_the_command_line_and_sees_of_secrets_the_address_alone():
     assert pod.main["image"] == "sightline-cli:0.1.0"
     assert pod.main["args"] == [
         "backups", "create", "--target=/backups", "--schedule-name=sightline-backups",
-        "--database-file=/run/secrets/database-url", "--json",
+        "--database-file=/run/secrets/database-url", "--wait=1m", "--json",
     ]  # fmt: skip
     assert pod.volume("secrets")["secret"]["items"] == [
         {"key": "database-url", "path": "database-url"}
@@ -181,6 +182,24 @@ def test_a_backup_asks_the_command_line_and_sees_of_secrets_the_address_alone():
     assert pod.volume("backups")["persistentVolumeClaim"] == {"claimName": "sightline-backups"}
     claim = all_.one("PersistentVolumeClaim", "sightline-backups")
     assert claim["metadata"]["annotations"] == KEPT
+
+
+def test_with_files_both_gateways_and_the_backups_volume_are_on_one_node():
+    all_ = rendered(environment="edge")
+    (first_user,) = [
+        name for name in all_.kind("Job") if name.startswith("sightline-backups-volume-")
+    ]
+    for name in (
+        "Deployment/cop-gateway-blue", "Deployment/cop-gateway-green", f"Job/{first_user}",
+    ):  # fmt: skip
+        affinity = all_.pod(name).spec["affinity"]
+        ((term),) = affinity["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        assert term["topologyKey"] == "kubernetes.io/hostname"
+        assert term["labelSelector"]["matchLabels"] == {
+            "app.kubernetes.io/name": "sightline",
+            "app.kubernetes.io/component": "cop-gateway",
+        }
+        assert "podAntiAffinity" not in affinity
 
 
 def test_a_files_backup_runs_beside_its_gateway():

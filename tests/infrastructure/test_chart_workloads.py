@@ -72,6 +72,10 @@ def test_a_pod_is_out_of_its_endpoints_before_it_stops_and_is_not_killed(
 @every_workload
 def test_pods_are_spread_over_zones_and_nodes_by_revision(environment, component, colour):
     pod = rendered(environment=environment).pod(f"Deployment/{component}-{colour}")
+    if environment == "edge" and component == "cop-gateway":
+        # Its volumes must be on one node: test_chart_store.py.
+        assert "topologySpreadConstraints" not in pod.spec
+        return
     spread = {each["topologyKey"]: each for each in pod.spec["topologySpreadConstraints"]}
     assert set(spread) == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
     for each in spread.values():

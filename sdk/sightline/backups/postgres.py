@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from sightline.backups.manifest import Kind, Manifest
 from sightline.backups.programs import Programs
 
 CONNECT_SECONDS = 10
+_PAUSE_SECONDS = 0.5
 LOCK_WAIT = "60s"
 """For a migration that holds a table; then the dump fails instead of waiting for ever."""
 _SECRET = ("password", "sslpassword")
@@ -48,6 +50,17 @@ class PostgresDatabase:
         except psycopg.ProgrammingError:
             return True
         return any(parts.get(name) for name in _SECRET)
+
+    def wait(self, seconds: float) -> None:
+        """Until it answers at all, but no longer: who may not enter is told at once.
+
+        Where network policies have yet to learn of a new pod, all it asks is refused for a while.
+        """
+        address = conninfo.make_conninfo("", **self._parts).encode()
+        silent = (psycopg.pq.Ping.NO_RESPONSE, psycopg.pq.Ping.REJECT)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and psycopg.pq.PGconn.ping(address) in silent:
+            time.sleep(_PAUSE_SECONDS)
 
     def begin(self, entry: Entry) -> None:
         """Write down that a backup was begun."""
@@ -147,6 +160,8 @@ class PostgresDatabase:
         with self._connected() as connection:
             connection.execute("ANALYZE")
             found = _counts(connection)
+            if tables.ROSTER in found:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(tables.ROSTER)))
         return {name: rows for name, rows in found.items() if name in manifest.tables}
 
     @contextlib.contextmanager

@@ -11,6 +11,8 @@ CORE = frozenset({"frames", "events", "unplaced", "sinks", "outbox", "deliveries
 BOOKKEEPING = frozenset({"schema_version", "outbox", "backups", "colours"})
 """What an empty database has rows in, too."""
 KNOWN = CORE | BOOKKEEPING
+ROSTER = "colours"
+"""Which colour delivers: that is of the cluster that a backup was made in, not of where it goes."""
 
 
 def require(found: Mapping[str, int], *, where: str) -> None:

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from sightline.cli import exits
+from sightline.cli.duration import Duration
 from sightline.cli.failure import Failure, missing
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def _database_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--postgres-tools", "tools",
                      type=click.Path(exists=True, file_okay=False, path_type=Path),
                      help="Where pg_dump and pg_restore are; by default where they usually are."),
+        click.option("--wait", type=Duration(), default=0.0,
+                     help="For a PostgreSQL that does not answer yet (1m)."),
         click.option("--database-file",
                      type=click.Path(dir_okay=False, path_type=Path),
                      help="File with the database's URL, as the gateway has it; or a SQLite file."),
@@ -111,7 +114,9 @@ def _ending_well() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _opened(*, database: str | None, database_file: Path | None, tools: Path | None) -> Database:
+def _opened(
+    *, database: str | None, database_file: Path | None, tools: Path | None, wait: float
+) -> Database:
     from sightline.backups.sqlite import MAGIC, SqliteDatabase  # noqa: PLC0415 - after --help
 
     if database is not None and database_file is not None:
@@ -145,4 +150,6 @@ def _opened(*, database: str | None, database_file: Path | None, tools: Path | N
             " --database-file",
             code=exits.USAGE,
         )
-    return PostgresDatabase(url, tools=tools)
+    postgres = PostgresDatabase(url, tools=tools)
+    postgres.wait(wait)
+    return postgres

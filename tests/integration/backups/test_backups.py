@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cop_gateway.outbox.history_tables import Query
+from cop_gateway.outbox.postgres import PostgresOutbox
 from sightline.backups import folder, making, tables
 from sightline.backups.errors import BackupError, DatabaseError, RefusedError
 from sightline.backups.ledger import Database
@@ -42,6 +43,25 @@ def test_what_is_restored_is_what_was_there(filled, tmp_path):
     # And a gateway goes on from there.
     assert commit(restored, frame("f9", event(0)))
     restored.close()
+
+
+def test_which_colour_delivered_there_does_not_bind_who_it_is_restored_for(postgres, tmp_path):
+    site = Site("postgres", tmp_path, postgres)
+    blue = PostgresOutbox(site.url, colour="blue")
+    green = PostgresOutbox(site.url, colour="green")
+    # A switch from blue to green, long ago.
+    blue.stand_down(stands_down=True, at=datetime.now(UTC))
+    green.stand_down(stands_down=False, at=datetime.now(UTC))
+    fill(green)
+    place, _ = making.create(site.database(), tmp_path / "backups")
+    fresh = site.new()
+    making.restore(site.database(fresh), place)
+    alone = PostgresOutbox(fresh, colour="blue")
+    hold = alone.hold("tak")
+    assert hold is not None
+    hold.release()
+    for each in (blue, green, alone):
+        each.close()
 
 
 def test_metrics_see_a_backup_from_its_row(filled, tmp_path):

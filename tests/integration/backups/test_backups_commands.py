@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from running import wait_for
+from relays import leading
+from running import free_port, wait_for
 from sightline.cli import exits
 from sites import Site, fill
 from stores import commit, event, frame
@@ -81,6 +83,26 @@ def test_what_cannot_be_is_a_sentence(tmp_path, arguments, code, words):
     assert done.returncode == code
     assert words in complaint(done)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_does_not_answer_yet_is_waited_for(postgres, tmp_path):
+    site = Site("postgres", tmp_path, postgres)
+    store = site.store()
+    fill(store)
+    store.close()
+    parts = urlsplit(site.url)
+    port = free_port()
+    later = site.url.replace(f":{parts.port}/", f":{port}/")
+    command = [*PROGRAM, "create", "--wait", "30s", "--database", later, "--target", str(tmp_path)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(1.5)
+        assert running.poll() is None
+        with leading(port, to=parts.port):
+            _, said = running.communicate(timeout=30)
+    finally:
+        running.kill()
+    assert running.returncode == exits.OK, said
 
 
 def test_a_job_that_is_over_its_time_writes_down_that_it_ended(postgres, tmp_path):

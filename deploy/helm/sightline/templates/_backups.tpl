@@ -50,6 +50,10 @@ spec:
         - {{ . | quote }}
         {{- end }}
         - --database-file={{ ternary "/etc/sightline" "/run/secrets" $sqlite }}/database-url
+        {{- if not $sqlite }}
+        # Policies elsewhere may have yet to learn of this pod.
+        - --wait=1m
+        {{- end }}
         - --json
       env:
         - {name: HOME, value: /tmp}

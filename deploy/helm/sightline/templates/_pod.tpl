@@ -24,9 +24,13 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{/* How a colour's pods are spread. (list workload) */}}
+{{/* How a colour's pods are spread, or kept together with SQLite. (list workload sqlite) */}}
 {{- define "sightline.spread" -}}
 {{- $own := index . 0 -}}
+{{- if index . 1 -}}
+affinity:
+  {{- include "sightline.beside" "" | nindent 2 }}
+{{- else -}}
 topologySpreadConstraints:
   {{- range $key, $way := dict "topology.kubernetes.io/zone" $own.spread.zones "kubernetes.io/hostname" $own.spread.nodes }}
   - topologyKey: {{ $key }}
@@ -51,6 +55,20 @@ affinity:
           labelSelector:
             matchLabels:
               {{- include "sightline.selector" (list $own.component $own.colour) | nindent 14 }}
+{{- end }}
+{{- end }}
+
+{{/*
+Where the gateways are, of whichever colour: with SQLite all volumes must be on one node, since a
+backup mounts a colour's and its own.
+*/}}
+{{- define "sightline.beside" -}}
+podAffinity:
+  requiredDuringSchedulingIgnoredDuringExecution:
+    - topologyKey: kubernetes.io/hostname
+      labelSelector:
+        matchLabels:
+          {{- include "sightline.selector" (list "cop-gateway") | nindent 10 }}
 {{- end }}
 
 {{/* A checksum of what is in a Secret now, where it can be looked up. (list root name) */}}
