@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import secrets
 import signal
@@ -100,19 +101,23 @@ class Sightline:
         """`helm test`: what it says."""
         return self.cluster.helm("test", "sightline", "-n", self.namespace, "--timeout", "120s")
 
-    def release(self, colour: str, overlay: Mapping[str, Any], *, wait: bool = True) -> None:
+    def release(
+        self, colour: str, overlay: Mapping[str, Any], *, wait: bool = True, migrate: bool = True
+    ) -> None:
         """Put something new into one colour."""
-        self.values = merged(self.values, {"colours": {colour: overlay}})
-        self.helm("upgrade", *(("--wait", "--timeout", "240s") if wait else ()))
+        self.values = merged(
+            self.values, {"colours": {colour: overlay}, "migration": {"enabled": migrate}}
+        )
+        self.helm("upgrade", *(("--wait",) if wait else ()), "--timeout", "240s")
 
-    def colours(self, *arguments: str, check: bool = True) -> Ran:
+    def colours(self, *arguments: str, kubeconfig: Path | None = None, check: bool = True) -> Ran:
         """`sightline colours …`, in a process of its own, as from a shell."""
         began = time.monotonic()
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("sightline")), "colours", *arguments,
-                "--namespace", self.namespace, "--kubeconfig", str(self.cluster.kubeconfig),
-                "--json",
+                "--namespace", self.namespace,
+                "--kubeconfig", str(kubeconfig or self.cluster.kubeconfig), "--json",
             ],
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
@@ -137,14 +142,24 @@ class Sightline:
         return (self.secrets / f"{holder}-key").read_text()
 
     @contextlib.contextmanager
-    def tak(self) -> Iterator[TakClient]:
+    def tak(self, *, node: int = 1) -> Iterator[TakClient]:
         """An independent client of the TAK server in the cluster."""
-        with self.cluster.door(self.address("tak", namespace="tak"), 8087) as port:
-            client = TakClient(port)
+        with self.cluster.door(self.address("tak", namespace="tak"), 8087, node) as port:
+            # A door opens for whoever knocks, even where nobody is behind it yet.
+            client = wait_for(lambda: self._listener(port), what="the TAK server to take a client")
             try:
                 yield client
             finally:
                 client.close()
+
+    @staticmethod
+    def _listener(port: int) -> TakClient | None:
+        client = TakClient(port)
+        time.sleep(0.3)
+        if client.listens:
+            return client
+        client.close()
+        return None
 
     def address(self, service: str, *, namespace: str | None = None) -> str:
         """A Service's cluster IP."""
@@ -153,12 +168,24 @@ class Sightline:
         return self.cluster.kubectl("-n", place, "get", "service", service, "-o", path)
 
     @contextlib.contextmanager
-    def traffic(self, run: str, *, rate: float = 5.0, clients: int = 2) -> Iterator[Traffic]:
-        """Clients of both -active Services, from one of the nodes, from here to there."""
+    def traffic(
+        self,
+        run: str,
+        *,
+        rate: float = 5.0,
+        clients: int = 2,
+        node: int = 1,
+        program: str = "traffic.py",
+        **plan: Any,
+    ) -> Iterator[Traffic]:
+        """Clients of both -active Services, from one of the nodes, from here to there.
+
+        `plan` has more of traffic.Plan's fields.
+        """
         # A frame that was committed before is the same frame: no two runs share a camera.
         run = f"{run}-{secrets.token_hex(2)}"
         (scene,) = Simulator(Scenario.default(seed=1, cameras=1)).frames(rate_hz=1, count=1)
-        plan = {
+        plan |= {
             "detection": f"http://{self.address('detection-active')}:8000",
             "gateway": f"http://{self.address('cop-gateway-active')}:8001",
             "detection_key": self.key("deployer"),
@@ -173,7 +200,7 @@ class Sightline:
         file = self.folder / f"traffic-{run}.json"
         file.write_text(json.dumps(plan))
         command = self.cluster.node_command(
-            [sys.executable, str(ROOT / "tests/traffic.py"), str(file)]
+            [sys.executable, str(ROOT / "tests" / program), str(file)], node
         )
         output = self.folder / f"traffic-{run}.out"
         with output.open("wb") as out, (self.folder / f"traffic-{run}.err").open("wb") as err:
@@ -205,6 +232,7 @@ class Traffic:
     failures: list[dict[str, Any]] = field(default_factory=list)
     acknowledged: list[tuple[str, str, int]] = field(default_factory=list)
     colours: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    answers: dict[str, list[float]] = field(default_factory=dict)
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -223,8 +251,13 @@ class Traffic:
             for index in range(placed)
         }
 
-    def arrived(self, client: TakClient, *, seconds: float = 60.0) -> None:
+    def arrived(self, client: TakClient) -> None:
         """All that was acknowledged came out at the TAK server."""
+        missing = self.missing(client)
+        assert not missing, f"{len(missing)} of {len(self.expected())} lost, such as {min(missing)}"
+
+    def missing(self, client: TakClient, *, seconds: float = 60.0) -> set[tuple[str, str, int]]:
+        """What was acknowledged and did not come out at the TAK server in this time."""
         expected = self.expected()
         assert expected
         missing: set[tuple[str, str, int]] = expected
@@ -236,7 +269,15 @@ class Traffic:
 
         with contextlib.suppress(AssertionError):
             wait_for(all_there, seconds=seconds, what="all sightings")
-        assert not missing, f"{len(missing)} of {len(expected)} lost, such as {min(missing)}"
+        return missing
+
+    def gaps(self, among: str = "") -> dict[str, float]:
+        """By client: the longest time without an answer."""
+        return {
+            name: max(after - before for before, after in itertools.pairwise(times))
+            for name, times in self.answers.items()
+            if among in name and len(times) > 1
+        }
 
     def first_answers(
         self, component: str, colour: str, *, since: float, until: float

@@ -260,6 +260,11 @@ class TakClient:
         self._sock.sendall(data)
 
     @property
+    def listens(self) -> bool:
+        """Whether the server has not hung up."""
+        return self._thread.is_alive()
+
+    @property
     def events(self) -> list[bytes]:
         return list(self._events)
 

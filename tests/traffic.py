@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SECONDS = 15.0
-
 
 @dataclass
 class Tally:
@@ -34,6 +32,8 @@ class Tally:
     """Camera, frame, and how many of its detections were placed."""
     colours: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     """By client: when it was first answered by another colour than before."""
+    answers: dict[str, list[float]] = field(default_factory=dict)
+    """By client: when it was answered."""
 
     def failed(self, client: str, why: object) -> None:
         self.failures.append({"client": client, "at": time.time(), "why": repr(why)})
@@ -48,9 +48,18 @@ class Client:
     """Asks one address, again and again."""
 
     def __init__(
-        self, name: str, url: str, tally: Tally, *, key: str, kept: bool, slowly: bool = False
+        self,
+        name: str,
+        url: str,
+        tally: Tally,
+        *,
+        key: str,
+        kept: bool,
+        slowly: bool = False,
+        patience: float = 15.0,
     ) -> None:
         self.name, self.tally, self.kept, self.slowly = name, tally, kept, slowly
+        self.patience = patience
         parts = urlsplit(url)
         self.host, self.port = str(parts.hostname), int(parts.port or 80)
         self.key = key
@@ -62,7 +71,7 @@ class Client:
         """Status and body; None where it failed, which is counted."""
         self.tally.requests += 1
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self.patience):
                 status, answer, close = await self._exchange(method, path, body, kind)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             self.tally.failed(self.name, error)
@@ -73,6 +82,7 @@ class Client:
         if status >= 400:
             self.tally.failed(self.name, f"{status} {answer[:300]!r}")
             return None
+        self.tally.answers.setdefault(self.name, []).append(round(time.time(), 3))
         return status, answer
 
     async def _exchange(
@@ -135,6 +145,10 @@ class Plan:
     """Requests a second of each client."""
     clients: int = 2
     """Of each kind."""
+    kinds: tuple[str, ...] = ("report", "picture", "look")
+    """What is asked for."""
+    patience: float = 15.0
+    """Seconds that a request may take."""
     run: str = "run"
     """Goes into the cameras' names, so that no two runs share one."""
 
@@ -218,17 +232,21 @@ async def run(plan: Plan) -> Tally:
 
     def client(kind: str, url: str, key: str, way: str, number: int) -> Client:
         name = f"{plan.run}-{kind}-{way}-{number}"
-        return Client(name, url, tally, key=key, kept=way == "kept", slowly=way == "slow")
+        return Client(
+            name, url, tally,
+            key=key, kept=way == "kept", slowly=way == "slow", patience=plan.patience,
+        )  # fmt: skip
 
     work = []
     for number in range(plan.clients):
         for way in ("kept", "fresh", "slow"):
-            gateway = client("report", plan.gateway, plan.gateway_key, way, number)
-            work.append(reports(gateway, plan))
-            if number == 0:
+            if "report" in plan.kinds:
+                gateway = client("report", plan.gateway, plan.gateway_key, way, number)
+                work.append(reports(gateway, plan))
+            if "picture" in plan.kinds and number == 0:
                 camera = client("picture", plan.detection, plan.detection_key, way, number)
                 work.append(pictures(camera, plan))
-        for way in ("kept", "fresh"):
+        for way in ("kept", "fresh") if "look" in plan.kinds else ():
             for what, url in (("cop-gateway", plan.gateway), ("detection", plan.detection)):
                 work.append(looks(client(f"look-{what}", url, "", way, number), plan))
     tasks = [asyncio.create_task(each) for each in work]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,16 +17,17 @@ import msgspec
 
 from cop_gateway.app import open_store
 from cop_gateway.errors import GatewayError
-from cop_gateway.outbox.errors import OutboxError
+from cop_gateway.outbox.errors import OutboxError, StoreAwayError
 from cop_gateway.outbox.postgres import PostgresOutbox
-from cop_gateway.outbox.postgres_schema import await_answer
 from cop_gateway.outbox.roster import COLOURS
+from cop_gateway.outbox.store import Outbox
 from cop_gateway.settings import PREFIX, Settings
 from serving import command
 from serving.configuration import load
 from serving.errors import ServingError
 
 PROGRAM = "sightline-cop-gateway migrate"
+PAUSE_SECONDS = 1.0
 
 
 def run(argv: Sequence[str]) -> int:
@@ -40,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
     )  # fmt: skip
     parser.add_argument(
         "--wait", type=float, default=0.0, metavar="SECONDS",
-        help="for a PostgreSQL that does not answer yet",
+        help="how long a database that is not to be reached is asked again (default: %(default)g)",
     )  # fmt: skip
     arguments = parser.parse_args(argv)
     try:
@@ -49,10 +51,8 @@ def run(argv: Sequence[str]) -> int:
         )
     except ServingError as error:
         return command.refuse(PROGRAM, error)
-    if settings.shares_database:
-        await_answer(settings.database, seconds=arguments.wait)
     try:
-        store = open_store(msgspec.structs.replace(settings, colour="none"))
+        store = _opened(settings, seconds=arguments.wait)
     except (GatewayError, OutboxError) as error:
         return command.refuse(PROGRAM, error, code=1)
     try:
@@ -74,3 +74,19 @@ def run(argv: Sequence[str]) -> int:
     }
     sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
     return 0
+
+
+def _opened(settings: Settings, *, seconds: float) -> Outbox:
+    """The store, migrated.
+
+    A new pod's address is let through by network policies only after a while, and a database that
+    was installed together with this has yet to start.
+    """
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            return open_store(msgspec.structs.replace(settings, colour="none"))
+        except StoreAwayError:
+            if time.monotonic() >= ends:
+                raise
+            time.sleep(PAUSE_SECONDS)

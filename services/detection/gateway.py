@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import time
 from collections.abc import Callable
 
@@ -29,6 +30,8 @@ from telemetry.traces import Trace
 FIRST_BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
 CONNECTIONS = 256
+GONE_SECONDS = 3.0
+"""After so long without a sign of life from its kernel, a gateway is asked no longer."""
 
 # Statuses that say "not now" rather than "not so".
 _BUSY = frozenset({429, 502, 503, 504, 507})
@@ -41,7 +44,7 @@ log = logs.get("detection.gateway")
 
 def client(*, key: str | None = None) -> httpx.AsyncClient:
     """A client with kept connections, which only ever talks to the gateway itself."""
-    return httpx.AsyncClient(
+    transport = httpx.AsyncHTTPTransport(
         limits=httpx.Limits(
             max_connections=CONNECTIONS,
             max_keepalive_connections=CONNECTIONS,
@@ -49,8 +52,33 @@ def client(*, key: str | None = None) -> httpx.AsyncClient:
             keepalive_expiry=30.0,
         ),
         trust_env=False,
+        socket_options=_watchful(),
+    )
+    return httpx.AsyncClient(
+        transport=transport,
+        trust_env=False,
         headers={} if key is None else {"Authorization": f"Bearer {key}"},
     )
+
+
+def _watchful() -> list[tuple[int, int, int]]:
+    """Options for sockets that fail once the gateway is gone without a word, as with its node.
+
+    Otherwise a frame on a kept connection waits in vain until its deadline, and is never handed to
+    a gateway that lives. A gateway that lives confirms in time, however long its answer takes.
+    """
+    wanted = {
+        "TCP_KEEPIDLE": 1,
+        "TCP_KEEPINTVL": 1,
+        "TCP_KEEPCNT": 2,
+        "TCP_USER_TIMEOUT": int(GONE_SECONDS * 1000),
+    }
+    known = [
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in wanted.items()
+        if hasattr(socket, name)
+    ]
+    return [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *known]
 
 
 OUTCOMES = ("committed", "busy", "refused", "failed", "timeout", "unreachable")
@@ -133,8 +161,14 @@ class Gateway:
         try:
             async with asyncio.timeout(seconds):
                 return await self._client.post(
-                    self._url, content=body, headers=_headers(trace), timeout=seconds
+                    self._url,
+                    content=body,
+                    headers=_headers(trace),
+                    timeout=httpx.Timeout(seconds, connect=min(seconds, GONE_SECONDS)),
                 )
+        except httpx.ConnectTimeout as error:
+            self._outcome("unreachable")
+            raise GatewayUnavailableError("the gateway's address swallows packets") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             self._outcome("timeout")
             raise GatewayTimeoutError(

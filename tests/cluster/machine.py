@@ -68,6 +68,19 @@ class Machine:
         """What it started itself."""
         return _children(self.processes[part])
 
+    def of_pod(self, uid: str, command: bytes) -> list[int]:
+        """The processes of a pod with this in their command line."""
+        found = []
+        for each in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if (
+                    each.name.isdigit()
+                    and f"/pod{uid}/" in (each / "cgroup").read_text()
+                    and command in (each / "cmdline").read_bytes()
+                ):
+                    found.append(int(each.name))
+        return found
+
     def network(self, part: str) -> None:
         """A network namespace that lives until `remove`."""
         ours = Path("/proc/self/ns/net").readlink()

@@ -75,8 +75,15 @@ def start(cluster: Cluster, pods: Sequence[StandIn]) -> None:
         )  # fmt: skip
 
 
-def table(cluster: Cluster, pods: Sequence[StandIn]) -> dict[tuple[str, str, str], bool]:
-    """By who asks, who is asked, and the port's name: whether a connection came about."""
+def table(
+    cluster: Cluster,
+    pods: Sequence[StandIn],
+    places: Mapping[tuple[str, str], str] | None = None,
+) -> dict[tuple[str, str, str], bool]:
+    """By who asks, who is asked, and the port's name: whether a connection came about.
+
+    `places` are addresses (with a port) that are asked besides, by their name and their port's.
+    """
     listed = json.loads(cluster.kubectl("get", "pods", "--all-namespaces", "--output", "json"))
     addresses = {
         (each["metadata"]["namespace"], each["metadata"]["name"]): each["status"].get("podIP")
@@ -87,6 +94,7 @@ def table(cluster: Cluster, pods: Sequence[StandIn]) -> dict[tuple[str, str, str
         for pod in pods
         for name, number in pod.ports.items()
     }
+    targets |= {address: place for place, address in (places or {}).items()}
 
     def ask(pod: StandIn) -> dict[tuple[str, str, str], bool]:
         said = cluster.kubectl(

@@ -115,6 +115,7 @@ def test_the_schema_is_migrated_before_new_code_and_not_before_there_is_a_databa
         "--config=/etc/sightline/gateway.toml",
         "--wait=60",
         "--on-duty=blue",
+        "--wait=60",
     ]
     assert pod.environment["SIGHTLINE_GATEWAY_DATABASE_FILE"] == "/run/secrets/database-url"
     assert pod.spec["restartPolicy"] == "Never"

@@ -89,6 +89,7 @@ def test_pods_are_spread_over_zones_and_nodes_by_revision(environment, component
         "preferredDuringSchedulingIgnoredDuringExecution"
     ]
     assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert term["podAffinityTerm"]["matchLabelKeys"] == ["pod-template-hash"]
 
 
 @every_workload

@@ -20,8 +20,7 @@ from cop_gateway.outbox.errors import StoreUnusableError
 from cop_gateway.outbox.migrations import POSTGRES_STEPS
 from cop_gateway.outbox.postgres import PostgresOutbox
 from postgres_server import Postgres
-from relays import leading
-from running import free_port, started
+from running import started
 
 
 @pytest.fixture(scope="module")
@@ -59,18 +58,6 @@ def test_it_brings_an_empty_database_up_and_says_so_in_one_line(url: str) -> Non
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["schema"] == len(POSTGRES_STEPS)
     assert migrate(url).returncode == 0
-
-
-def test_a_database_that_does_not_answer_yet_is_waited_for(postgres: Postgres, url: str) -> None:
-    port = free_port()
-    later = url.replace(f":{postgres.port}/", f":{port}/")
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(migrate, later, "--wait", "30")
-        time.sleep(2.5)
-        assert not running.done()
-        with leading(port, to=postgres.port):
-            assert running.result().returncode == 0
-    assert migrate(later, "--wait", "1").returncode == 1
 
 
 def test_several_at_once_take_turns(url: str) -> None:
@@ -154,3 +141,17 @@ class TestWhoDelivers:
         assert hold.alive()
         hold.release()
         store.close()
+
+
+def test_a_database_that_is_still_to_come_is_waited_for_where_it_is_asked(tmp_path: Path) -> None:
+    server = Postgres(tmp_path / "later")
+    refused = migrate(server.url)
+    assert refused.returncode == 1
+    assert "connection failed" in refused.stderr
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(migrate, server.url, "--wait", "50")
+        time.sleep(2.0)
+        assert not waiting.done()
+        with started(server):
+            done = waiting.result()
+    assert done.returncode == 0, done.stderr

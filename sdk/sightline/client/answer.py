@@ -10,6 +10,7 @@ from typing import TypeVar
 import httpx
 
 from sightline.client.errors import AnswerError, ProblemError
+from sightline.client.sockets import is_gone
 from sightline.messages import MessageError, Problem, decode
 
 T = TypeVar("T")
@@ -87,9 +88,10 @@ def failed(error: httpx.HTTPError) -> Failure:
     """A failure, from httpx's."""
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
-        # To connect has a limit of its own; all else may take as long as the attempt.
-        connecting = isinstance(error, httpx.ConnectTimeout)
-        return Failure(reason=reason, late=not connecting, later=connecting)
+        # To connect has a limit of its own, and so has a peer that is gone; all else may take as
+        # long as the attempt.
+        early = isinstance(error, httpx.ConnectTimeout) or is_gone(error)
+        return Failure(reason=reason, late=not early, later=early)
     return Failure(
         reason=reason, later=isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
     )

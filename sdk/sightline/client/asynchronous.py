@@ -64,8 +64,10 @@ class AsyncClient:
         )
         self._clock = clock
         self._sleep = sleep
+        sockets = self._connection.transport(connections=connections)
         self._http = httpx.AsyncClient(
-            **self._connection.settings(connections=connections), transport=transport
+            **self._connection.settings(),
+            transport=transport or httpx.AsyncHTTPTransport(**sockets),
         )
 
     async def __aenter__(self) -> Self:

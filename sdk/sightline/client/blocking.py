@@ -64,9 +64,10 @@ class Client:
         )
         self._clock = clock
         self._sleep = sleep
-        settings = self._connection.settings(connections=1)
+        settings, sockets = self._connection.settings(), self._connection.transport(connections=1)
         self._lending = Lending(
-            lambda: httpx.Client(**settings, transport=transport), limit=connections
+            lambda: httpx.Client(**settings, transport=transport or httpx.HTTPTransport(**sockets)),
+            limit=connections,
         )
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ import httpx
 from sightline.client.call import Call
 from sightline.client.errors import ClientError
 from sightline.client.exchange import Exchange, Patience
+from sightline.client.sockets import watchful
 
 T = TypeVar("T")
 
@@ -46,19 +47,26 @@ class Connection:
         if url.scheme not in ("http", "https") or not url.host:
             raise ClientError(f"base_url: {self.base_url!r} is not http://HOST or https://HOST")
 
-    def settings(self, *, connections: int) -> dict[str, Any]:
-        """For a client of httpx's with so many connections, which are kept and used again."""
+    def settings(self) -> dict[str, Any]:
+        """For a client of httpx's."""
         return {
             "base_url": self.base_url,
             "headers": {} if self.key is None else {"Authorization": f"Bearer {self.key}"},
+            # A proxy of the environment would only see what is none of its business.
+            "trust_env": False,
+        }
+
+    def transport(self, *, connections: int) -> dict[str, Any]:
+        """For a transport of httpx's, which has the connections and their limits."""
+        return {
             "limits": httpx.Limits(
                 max_connections=connections,
                 max_keepalive_connections=connections,
                 keepalive_expiry=KEPT_SECONDS,
             ),
-            # A proxy of the environment would only see what is none of its business.
             "trust_env": False,
             "verify": self._tls(),
+            "socket_options": watchful(),
         }
 
     def _tls(self) -> ssl.SSLContext | bool:

@@ -9,6 +9,10 @@ class StoreUnusableError(OutboxError):
     """The store cannot be opened as it is: wrong place, in use, damaged or newer than this code."""
 
 
+class StoreAwayError(StoreUnusableError):
+    """The database's server is not to be reached, or says that it is not ready."""
+
+
 class HoldLostError(OutboxError):
     """Another process delivers to this sink now."""
 

@@ -20,7 +20,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from cop_gateway.outbox import roster
 from cop_gateway.outbox.database import marks
-from cop_gateway.outbox.errors import HoldLostError, StoreFailedError, StoreUnusableError
+from cop_gateway.outbox.errors import (
+    HoldLostError,
+    StoreAwayError,
+    StoreFailedError,
+    StoreUnusableError,
+)
 from cop_gateway.outbox.health import Health, Way
 from cop_gateway.outbox.history_tables import EVENT, event_of
 from cop_gateway.outbox.intake_tables import (
@@ -102,7 +107,11 @@ class PostgresDatabase:
             check=ConnectionPool.check_connection, name="sightline",
         )  # fmt: skip
         try:
-            with self.alone(autocommit=False) as connection:
+            first = self.alone(autocommit=False)
+        except psycopg.OperationalError as error:
+            raise StoreAwayError(f"database: {describe(url)}: {sentence(error)}") from error
+        try:
+            with first as connection:
                 migrate(connection, colour=colour)
             self._pool.open()
         except psycopg.Error as error:

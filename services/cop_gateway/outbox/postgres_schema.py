@@ -6,7 +6,6 @@ one that no longer works with the code of the colour on duty is refused before a
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import psycopg
@@ -16,7 +15,6 @@ from cop_gateway.outbox.errors import StoreUnusableError
 from cop_gateway.outbox.migrations import POSTGRES_OLDEST, POSTGRES_STEPS
 from cop_gateway.outbox.record import Schema
 
-_PAUSE_SECONDS = 0.5
 _MIGRATION_LOCK = 0x5169_6854
 _WITH_COLOURS = 5
 """The step that brought the roster."""
@@ -70,17 +68,6 @@ def _spare_the_other(connection: psycopg.Connection[Any], colour: str) -> None:
                 f" and {name}, which is on duty, runs code for schema {other.code}: release what"
                 " lies between first"
             )
-
-
-def await_answer(url: str, *, seconds: float) -> None:
-    """Until the database answers at all, but no longer than that.
-
-    Where network policies have yet to learn of a new pod, all that it asks is refused for a while.
-    """
-    silent = (psycopg.pq.Ping.NO_RESPONSE, psycopg.pq.Ping.REJECT)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and psycopg.pq.PGconn.ping(url.encode()) in silent:
-        time.sleep(_PAUSE_SECONDS)
 
 
 def describe(url: str) -> str:

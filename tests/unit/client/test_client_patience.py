@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -38,6 +39,13 @@ def late(time: Time, seconds: float) -> Callable[[httpx.Request], httpx.Response
     return wait
 
 
+def given_up() -> httpx.ReadTimeout:
+    """As httpx tells that the kernel gave a peer up, which confirms nothing any more."""
+    error = httpx.ReadTimeout("[Errno 110] Connection timed out")
+    error.__cause__ = OSError(errno.ETIMEDOUT, "Connection timed out")
+    return error
+
+
 @pytest.mark.parametrize(
     "first",
     [
@@ -49,6 +57,7 @@ def late(time: Time, seconds: float) -> Callable[[httpx.Request], httpx.Response
         httpx.ConnectError("refused"),
         httpx.ConnectTimeout("swallowed"),
         httpx.ReadError("reset"),
+        given_up(),
         httpx.RemoteProtocolError("closed"),
     ],
     ids=str,

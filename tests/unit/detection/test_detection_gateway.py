@@ -116,6 +116,7 @@ NOT_NOW: list[Callable[[], Reply]] = [
     lambda: httpx.ConnectError("refused"),
     lambda: httpx.ReadError("reset"),
     lambda: httpx.RemoteProtocolError("closed"),
+    lambda: httpx.ConnectTimeout("swallowed"),
 ]
 
 

@@ -50,6 +50,8 @@ affinity:
       - weight: 100
         podAffinityTerm:
           topologyKey: kubernetes.io/hostname
+          # Otherwise new pods flee from those that they replace, to one node.
+          matchLabelKeys: [pod-template-hash]
           labelSelector:
             matchLabels:
               {{- include "sightline.selector" (list $own.component $own.colour) | nindent 14 }}
