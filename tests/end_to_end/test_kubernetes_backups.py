@@ -82,7 +82,7 @@ def made(sightline: Sightline) -> Iterator[Made]:
             at = time.time()
             ended = by_hand(sightline)
             over()
-            undelivered.arrived(client, seconds=90)
+            assert not undelivered.missing(client, seconds=90)
         assert ended.succeeded, f"{ended.conditions} {ended.words}"
         yield Made(
             ended=ended,

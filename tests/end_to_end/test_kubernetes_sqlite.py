@@ -81,7 +81,8 @@ class TestASwitchDuringAnOutage:
         assert switched.receipt["outcome"] == "done"
         assert edge.active("cop-gateway") == "green"
         waiting = waiting_in(edge, "blue")
-        assert switched.receipt["undelivered"] == waiting > 0
+        # Requests that were under way have added theirs since it was counted.
+        assert 0 < switched.receipt["undelivered"] <= waiting
         (warned,) = [
             each for each in switched.receipt["findings"] if each["check"] == "undelivered events"
             and each["outcome"] == "warning"
@@ -139,6 +140,11 @@ def waiting_in(site: Sightline, colour: str) -> int:
     return int(found["details"]["undelivered"])
 
 
+def newest(site: Sightline) -> list[Any]:
+    """The last events that the active colour knows."""
+    return list(ask(site, "/v1/events?limit=20").json["events"])
+
+
 def release_check(site: Sightline) -> Ran:
     return site.colours("preflight", "--release", "blue", check=False)
 
@@ -152,23 +158,24 @@ def test_helm_rollback_is_refused_after_a_switch(edge: Sightline) -> None:
 
 class TestRestoringAFile:
     @pytest.fixture(scope="class")
-    def brought_back(self, edge: Sightline) -> tuple[dict[str, Any], Ended]:
+    def brought_back(self, edge: Sightline) -> tuple[dict[str, Any], Ended, list[Any]]:
         """Green's file is lost; its newest backup comes into a new volume."""
+        assert edge.active("cop-gateway") == "green"
+        before = newest(edge)
         made = by_hand(edge, "sightline-backups-green").document
         edge.kubectl("delete", "deployment", "cop-gateway-green", "--cascade=foreground")
         edge.kubectl("delete", "pvc", "cop-gateway-green")
         edge.helm("upgrade", "--set", "restore.enabled=true,restore.colour=green")
-        return made, restored(edge)
+        return made, restored(edge), before
 
     def test_has_as_many_rows_and_serves_them(
-        self, edge: Sightline, brought_back: tuple[dict[str, Any], Ended]
+        self, edge: Sightline, brought_back: tuple[dict[str, Any], Ended, list[Any]]
     ) -> None:
-        made, ended = brought_back
+        made, ended, before = brought_back
         assert ended.document["tables"] == made["tables"]
         edge.helm("upgrade", "--wait", "--timeout", "240s")
         assert edge.active("cop-gateway") == "green"
-        last = ask(edge, "/v1/events?limit=1").json["events"]
-        assert last[0]["sequence"] == made["head"]
+        assert newest(edge) == before != []
         with edge.tak() as client:
             assert ask(edge, "/v1/detections", body=report("new", camera="after")).status == 201
             wait_for(lambda: ("after", "new", 1) in client.sightings(), seconds=60)
