@@ -251,9 +251,9 @@ class Traffic:
             for index in range(placed)
         }
 
-    def arrived(self, client: TakClient) -> None:
+    def arrived(self, client: TakClient, *, seconds: float = 60.0) -> None:
         """All that was acknowledged came out at the TAK server."""
-        missing = self.missing(client)
+        missing = self.missing(client, seconds=seconds)
         assert not missing, f"{len(missing)} of {len(self.expected())} lost, such as {min(missing)}"
 
     def missing(self, client: TakClient, *, seconds: float = 60.0) -> set[tuple[str, str, int]]:
