@@ -113,7 +113,6 @@ def test_the_schema_is_migrated_before_new_code_and_not_before_there_is_a_databa
     assert pod.main["args"] == [
         "migrate",
         "--config=/etc/sightline/gateway.toml",
-        "--wait=60",
         "--on-duty=blue",
         "--wait=60",
     ]
