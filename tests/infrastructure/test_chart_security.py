@@ -144,10 +144,15 @@ RIGHTS = {
         ("autoscaling", "horizontalpodautoscalers"),
     },
     ("patch",): {("autoscaling", "horizontalpodautoscalers")},
-    ("get",): {("", "pods/log")},
+    ("get",): {("", "pods/log"), ("", "pods/portforward")},
     ("create",): {("", "configmaps"), ("", "pods/portforward")},
 }  # fmt: skip
 NAMED = {
+    *(
+        ("patch", "deployments/scale", f"{component}-{colour}")
+        for component in ("detection", "cop-gateway")
+        for colour in ("blue", "green")
+    ),
     ("patch", "services", "detection-active"),
     ("patch", "services", "detection-preview"),
     ("patch", "services", "cop-gateway-active"),

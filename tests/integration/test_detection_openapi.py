@@ -75,7 +75,7 @@ def ask(
     """One request, its answer held against the description."""
     if method == "POST":
         body = body or b""
-    answer = http(service.url + path, body=body, headers=headers)
+    answer = http(service.url + path, body=body, headers=headers, method=method)
     DESCRIPTION.check(method, path, answer)
     return answer
 

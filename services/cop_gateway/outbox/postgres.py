@@ -107,13 +107,12 @@ class PostgresDatabase:
             check=ConnectionPool.check_connection, name="sightline",
         )  # fmt: skip
         try:
-            first = self.alone(autocommit=False)
+            with self.alone(autocommit=False) as connection:
+                migrate(connection, colour=colour)
+            # With its first connection: a pool that is closed while it makes one is never free of it.
+            self._pool.open(wait=True, timeout=_WAIT_SECONDS)
         except psycopg.OperationalError as error:
             raise StoreAwayError(f"database: {describe(url)}: {sentence(error)}") from error
-        try:
-            with first as connection:
-                migrate(connection, colour=colour)
-            self._pool.open()
         except psycopg.Error as error:
             raise StoreUnusableError(f"database: {describe(url)}: {sentence(error)}") from error
 
