@@ -104,16 +104,21 @@ class TestSwitchingUnderLoad:
         record_figure("switches, requests meanwhile", traffic.requests, "requests")
         assert traffic.requests > 2_000
 
+    @pytest.mark.parametrize("component", ["cop-gateway", "detection"])
     def test_the_first_answer_of_the_new_colour_comes_at_once(
-        self, flight: tuple[list[dict[str, Any]], Traffic, int]
+        self, flight: tuple[list[dict[str, Any]], Traffic, int], component: str
     ) -> None:
         receipts, traffic, count = flight
-        firsts = [each for receipt in receipts for each in first_answers(receipt, traffic)]
-        assert len(firsts) >= 2 * count
-        record_figure("switch, first answer of the new colour, median", statistics.median(firsts))
-        record_figure("switch, first answer of the new colour, longest", max(firsts))
-        # On a machine with nothing else to do 0.15 s and 1.2 s are met (kubernetes-measured.md).
-        assert statistics.median(firsts) <= 0.6, sorted(firsts)
+        firsts = [
+            each for receipt in receipts for each in first_answers(receipt, traffic, component)
+        ]
+        assert len(firsts) >= count
+        what = f"switch, first answer of the new colour, {component}"
+        record_figure(f"{what}, median", statistics.median(firsts))
+        record_figure(f"{what}, longest", max(firsts))
+        # The gateways' Service is changed first. The other one's change meets a kube-proxy that has
+        # just written its rules, and does so once a second at most.
+        assert statistics.median(firsts) <= {"cop-gateway": 0.6, "detection": 1.2}[component]
         assert max(firsts) <= 3.0, sorted(firsts)
 
     def test_the_sinks_change_hands_within_seconds(
@@ -140,18 +145,15 @@ class TestSwitchingUnderLoad:
         assert done.said["seconds"] <= 3.0
 
 
-def first_answers(receipt: dict[str, Any], traffic: Traffic) -> list[float]:
+def first_answers(receipt: dict[str, Any], traffic: Traffic, component: str) -> list[float]:
     """Of each client that makes new connections, by the receipt's time of the patch."""
-    found = []
     began = datetime.fromisoformat(receipt["began"]).timestamp()
-    for step in receipt["steps"]:
-        for component in COMPONENTS:
-            if step["step"] == "point" and f"{component}-active" in step["sentence"]:
-                since = began + step["at"]
-                found += traffic.first_answers(
-                    component, receipt["to"], since=since, until=since + 5.0
-                )
-    return found
+    (since,) = (
+        began + step["at"]
+        for step in receipt["steps"]
+        if step["step"] == "point" and f"{component}-active" in step["sentence"]
+    )
+    return traffic.first_answers(component, receipt["to"], since=since, until=since + 5.0)
 
 
 def test_the_idle_colour_first_grows_as_large_as_the_one_that_serves(sightline: Sightline) -> None:
