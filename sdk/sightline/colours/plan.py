@@ -287,8 +287,8 @@ def _floors(
         Raise(component=each, colour=to, minimum=least, was=seen.floor(each, to))
         for each, least in full.items()
         if (scaler := seen.autoscaler(each, to)) is not None
+        # Also where there are enough now: its autoscaler would take them away meanwhile.
         and scaler.minimum < least
-        and not enough(seen, each, to, least)
     ]
     lowered = [
         Lower(component=each.component, colour=each.colour, minimum=each.was) for each in raised

@@ -85,6 +85,16 @@ def test_a_switch_waits_for_as_many_pods_as_serve_now(desk, cluster):
     consistent(cluster, "green")
 
 
+def test_pods_that_are_enough_now_are_held_until_traffic_has_moved():
+    """The idle colour has no load: its autoscaler would take them away meanwhile."""
+    cluster = FakeCluster(Time(), ready={"blue": 5, "green": 5}, minimum=3)
+    receipt = Desk(cluster).switch("green")
+    assert receipt.outcome == "done"
+    steps = [each.step for each in receipt.steps]
+    assert steps.index("raise") < steps.index("point") < steps.index("lower")
+    assert cluster.minimum == dict.fromkeys(cluster.minimum, 3)
+
+
 def test_a_rollback_does_not_wait_for_them_and_brings_them_after_traffic_moved():
     cluster = FakeCluster(Time(), active="green", ready={"blue": 3, "green": 8})
     receipt = Desk(cluster).rollback()
