@@ -100,9 +100,14 @@ test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k n
 engine: $(VENV)/.dev ## Build what the end-to-end tests run: buildkit, compose, Loki, the collector (needs Go)
 	@$(BIN)/python tests/end_to_end/engine/build.py
 
+# Two runs, so that a cluster and the stack are not up at the same time. ARGS may choose nothing of one.
+E2E := $(BIN)/pytest -n 0 -m e2e --timeout 900
+CLUSTER_TESTS := tests/end_to_end/test_cluster.py tests/end_to_end/test_kubernetes_*.py
+
 .PHONY: e2e
-e2e: engine ## Images, the whole stack and failure drills on a container engine of the tests' own (needs root)
-	$(BIN)/pytest -n 0 -m e2e --timeout 900 tests/end_to_end $(ARGS)
+e2e: engine tools ## Images, the whole stack, drills, and a live Kubernetes, on engines of the tests' own (needs root)
+	$(E2E) $(CLUSTER_TESTS) $(ARGS) || test $$? -eq 5
+	$(E2E) tests/end_to_end $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
 
 .PHONY: cluster-programs
 cluster-programs: $(VENV)/.dev
