@@ -26,6 +26,9 @@ class _Health(msgspec.Struct):
     colour: str = ""
 
 
+_HEALTH = msgspec.json.Decoder(_Health)
+
+
 class Probe:
     """Runs from `start` until `finish`."""
 
@@ -100,7 +103,7 @@ class Probe:
         if answer.status >= 500:
             return f"it answered {answer.status}", ""
         try:
-            return None, msgspec.json.decode(body, type=_Health).colour
+            return None, _HEALTH.decode(body).colour
         except msgspec.DecodeError:
             return None, ""
 

@@ -72,6 +72,10 @@ Reports: TypeAlias = Mapping[str, Report | Silent]
 """By pod."""
 
 
+_REPORT = msgspec.json.Decoder(Report)
+"""Made once, before there are threads: see `sightline.messages.codec`."""
+
+
 def read(status: int, body: bytes) -> Report | Silent:
     """An answer."""
     if status in (401, 403):
@@ -81,7 +85,7 @@ def read(status: int, body: bytes) -> Report | Silent:
     if status != 200:
         return Silent(reason=f"it answers {status}")
     try:
-        return msgspec.json.decode(body, type=Report)
+        return _REPORT.decode(body)
     except msgspec.DecodeError as error:
         return Silent(reason=f"its answer cannot be read: {error}")
 

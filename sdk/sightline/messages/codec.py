@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +14,8 @@ _PATH = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _LIMITS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 _SHOWN_LENGTH = 60
+_ONE_AT_A_TIME = threading.Lock()
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 class MessageError(ValueError):
@@ -30,10 +33,23 @@ def encode(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """One for each kind.
+
+    msgspec (0.22) looks a type over when it first meets it, and ends the process by a segmentation
+    fault where two threads do so at the same moment.
+    """
+    found = _DECODERS.get(kind)
+    if found is None:
+        with _ONE_AT_A_TIME:
+            found = _DECODERS.setdefault(kind, msgspec.json.Decoder(kind))
+    return found
+
+
 def decode(data: bytes | bytearray | memoryview, kind: type[T], *, at: str = "") -> T:
     """Read a JSON message; raise MessageError when it is not one of that kind."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        return _decoder(kind).decode(data)
     except msgspec.ValidationError as error:
         raise _explained(error, _read(data, object, at), kind, at) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -43,7 +59,7 @@ def decode(data: bytes | bytearray | memoryview, kind: type[T], *, at: str = "")
 def _read(data: bytes | bytearray | memoryview, kind: type[T], at: str) -> T:
     """Read JSON of whatever shape; raise MessageError when it is not JSON at all."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        return _decoder(kind).decode(data)
     except RecursionError:
         raise MessageError(field=at or "body", reason="nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -53,6 +69,7 @@ def _read(data: bytes | bytearray | memoryview, kind: type[T], at: str) -> T:
 
 def convert(data: Any, kind: type[T], *, at: str = "") -> T:
     """Read a message that is already plain dicts and lists (from TOML, say)."""
+    _decoder(kind)
     try:
         return msgspec.convert(data, type=kind)
     except msgspec.ValidationError as error:
