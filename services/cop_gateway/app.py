@@ -248,6 +248,7 @@ def build(
             for courier in couriers
         ]
         for courier, task in zip(couriers, deliveries, strict=True):
+            task.add_done_callback(chores.told)
             readiness.add(f"sink-{courier.name}", chores.alive(task))
         _log.info("started", sinks=[courier.transport.target for courier in couriers])
         try:

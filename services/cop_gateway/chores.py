@@ -46,6 +46,12 @@ async def look_behind(couriers: Sequence[Courier]) -> None:
         await asyncio.sleep(_LOOK_BEHIND_SECONDS)
 
 
+def told(task: asyncio.Task[None]) -> None:
+    """A task that should run for ever has ended: say why."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("task_ended", task=task.get_name(), exc_info=error)
+
+
 def alive(task: asyncio.Task[None]) -> Callable[[], str | None]:
     """A courier runs for ever: one that ended has met a defect."""
 

@@ -109,7 +109,7 @@ class PostgresDatabase:
         try:
             with self.alone(autocommit=False) as connection:
                 migrate(connection, colour=colour)
-            # With its first connection: a pool that is closed while it makes one is never free of it.
+            # With its first connection: closed while it makes one, a pool is never free of it.
             self._pool.open(wait=True, timeout=_WAIT_SECONDS)
         except psycopg.OperationalError as error:
             raise StoreAwayError(f"database: {describe(url)}: {sentence(error)}") from error
