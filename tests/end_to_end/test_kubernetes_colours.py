@@ -118,7 +118,7 @@ class TestSwitchingUnderLoad:
         record_figure(f"{what}, longest", max(firsts))
         # The gateways' Service is changed first. The other one's change meets a kube-proxy that has
         # just written its rules, and does so once a second at most.
-        assert statistics.median(firsts) <= {"cop-gateway": 0.6, "detection": 1.2}[component]
+        assert statistics.median(firsts) <= {"cop-gateway": 0.6, "detection": 2.0}[component]
         assert max(firsts) <= 3.0, sorted(firsts)
 
     def test_the_sinks_change_hands_within_seconds(
@@ -195,8 +195,8 @@ def test_of_two_who_switch_at_once_one_wins_and_the_other_is_told(sightline: Sig
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a setting that is refused": (
-        {"gateway": {"settings": {"range_limit_m": -1}}},
-        "range_limit_m",
+        {"gateway": {"settings": {"classes_file": "/etc/sightline/absent.yaml"}}},
+        "classes_file",
     ),
     "a service that is never ready": (
         {"gateway": {"settings": {"max_store_megabytes": 0.001}}},
