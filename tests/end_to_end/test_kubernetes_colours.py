@@ -198,10 +198,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"gateway": {"settings": {"classes_file": "/etc/sightline/absent.yaml"}}},
         "classes_file",
     ),
-    "a service that is never ready": (
-        {"gateway": {"settings": {"max_store_megabytes": 0.001}}},
-        "ready",
-    ),
+    "pods that never come up": ({"gateway": {"nodeSelector": {"nowhere": "true"}}}, "newest"),
     "a model that is no model": (
         {"detection": {"models": {"image": {"repository": "sightline-models-broken"}}}},
         "ONNX",
