@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 import time
 from collections.abc import Callable
 
@@ -23,6 +22,7 @@ from detection.errors import (
 )
 from serving import identity
 from sightline.messages import DetectionReport, MessageError, Problem, Receipt, decode, encode
+from sightline.sockets import watchful
 from telemetry import logs, traces
 from telemetry.spans import Spans
 from telemetry.traces import Trace
@@ -30,7 +30,7 @@ from telemetry.traces import Trace
 FIRST_BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
 CONNECTIONS = 256
-GONE_SECONDS = 3.0
+GONE_SECONDS = 3
 """After so long without a sign of life from its kernel, a gateway is asked no longer."""
 
 # Statuses that say "not now" rather than "not so".
@@ -52,33 +52,13 @@ def client(*, key: str | None = None) -> httpx.AsyncClient:
             keepalive_expiry=30.0,
         ),
         trust_env=False,
-        socket_options=_watchful(),
+        socket_options=watchful(GONE_SECONDS),
     )
     return httpx.AsyncClient(
         transport=transport,
         trust_env=False,
         headers={} if key is None else {"Authorization": f"Bearer {key}"},
     )
-
-
-def _watchful() -> list[tuple[int, int, int]]:
-    """Options for sockets that fail once the gateway is gone without a word, as with its node.
-
-    Otherwise a frame on a kept connection waits in vain until its deadline, and is never handed to
-    a gateway that lives. A gateway that lives confirms in time, however long its answer takes.
-    """
-    wanted = {
-        "TCP_KEEPIDLE": 1,
-        "TCP_KEEPINTVL": 1,
-        "TCP_KEEPCNT": 2,
-        "TCP_USER_TIMEOUT": int(GONE_SECONDS * 1000),
-    }
-    known = [
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in wanted.items()
-        if hasattr(socket, name)
-    ]
-    return [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *known]
 
 
 OUTCOMES = ("committed", "busy", "refused", "failed", "timeout", "unreachable")

@@ -38,7 +38,7 @@ names = list(sys.argv[1:])
 for package in sys.argv[1:]:
     found = importlib.import_module(package)
     names += [each.name for each in pkgutil.walk_packages(
-        found.__path__, f"{package}.", onerror=failed)]
+        getattr(found, "__path__", ()), f"{package}.", onerror=failed)]
 for name in names:
     importlib.import_module(name)
 print(*names, sep="\\n")
@@ -84,7 +84,11 @@ def sources(service: str, folder: Path) -> list[str]:
     (folder / "sightline").mkdir()
     shutil.copy(ROOT / "sdk/sightline/__init__.py", folder / "sightline")
     shutil.copytree(ROOT / "sdk/sightline/messages", folder / "sightline/messages", ignore=ignored)
-    return [*packages, "sightline.messages"]
+    modules = [*packages, "sightline.messages"]
+    if service == "detection":
+        shutil.copy(ROOT / "sdk/sightline/sockets.py", folder / "sightline")
+        modules.append("sightline.sockets")
+    return modules
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ from typing import TypeVar
 import httpx
 
 from sightline.client.errors import AnswerError, ProblemError
-from sightline.client.sockets import is_gone
 from sightline.messages import MessageError, Problem, decode
+from sightline.sockets import is_gone
 
 T = TypeVar("T")
 

@@ -13,13 +13,16 @@ import httpx
 from sightline.client.call import Call
 from sightline.client.errors import ClientError
 from sightline.client.exchange import Exchange, Patience
-from sightline.client.sockets import watchful
+from sightline.sockets import watchful
 
 T = TypeVar("T")
 
 DEADLINE_SECONDS = 30.0
 ATTEMPTS = 4
 CONNECTIONS = 32
+
+GONE_SECONDS = 5
+"""What was sent is confirmed within this time by a peer that lives."""
 
 KEPT_SECONDS = 30.0
 """Shorter than the services keep a connection, so that they never close one under a request."""
@@ -66,7 +69,7 @@ class Connection:
             ),
             "trust_env": False,
             "verify": self._tls(),
-            "socket_options": watchful(),
+            "socket_options": watchful(GONE_SECONDS),
         }
 
     def _tls(self) -> ssl.SSLContext | bool:

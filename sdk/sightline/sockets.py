@@ -1,28 +1,29 @@
-"""Sockets that notice a peer that is gone without a word, such as a node that lost its power."""
+"""Sockets that notice a peer that is gone without a word, such as a node that lost its power.
+
+Otherwise the kernel sends again for a quarter of an hour, and a call on a kept connection spends
+all its time on a peer that another attempt would not meet.
+"""
 
 from __future__ import annotations
 
 import errno
 import socket
 
-GONE_SECONDS = 5
-"""What was sent is confirmed within this time by a peer that lives, however long it thinks."""
-
 SocketOption = tuple[int, int, int]
 
 
-def watchful() -> list[SocketOption]:
-    """Options for a connection that ends with an error once its peer is gone.
+def watchful(seconds: int) -> list[SocketOption]:
+    """Options for a connection that ends with an error once its peer is gone for so long.
 
-    Otherwise the kernel sends again for a quarter of an hour, and a call on a kept connection
-    spends all its time on a peer that another attempt would not meet. What a system lacks is left
+    A peer that lives confirms in time, however long its answer takes. What a system lacks is left
     out.
     """
+    idle = seconds // 2
     wanted = {
-        "TCP_KEEPIDLE": 2,
+        "TCP_KEEPIDLE": idle,
         "TCP_KEEPINTVL": 1,
-        "TCP_KEEPCNT": GONE_SECONDS - 2,
-        "TCP_USER_TIMEOUT": GONE_SECONDS * 1000,
+        "TCP_KEEPCNT": seconds - idle,
+        "TCP_USER_TIMEOUT": seconds * 1000,
     }
     known = [
         (socket.IPPROTO_TCP, getattr(socket, name), value)
