@@ -20,10 +20,10 @@ def listed(tools: Programs, dump: Path) -> frozenset[str]:
     running = programs.start(
         tools.pg_restore, ["--list", str(dump)], environ={}, out=subprocess.PIPE
     )
-    out, said = running.communicate()
+    with programs.ending(running):
+        out, said = running.communicate()
     if running.returncode:
-        words = " ".join(said.decode(errors="replace").split())
-        raise DamageError(f"{dump} cannot be listed: {words}")
+        raise DamageError(f"{dump} cannot be listed: {programs.words(said)}")
     return frozenset(match["table"].decode() for match in _DATA.finditer(out))
 
 
@@ -33,16 +33,11 @@ def rows(tools: Programs, dump: Path) -> dict[str, int]:
         tools.pg_restore, ["--data-only", "--file=-", str(dump)], environ={}, out=subprocess.PIPE
     )
     assert running.stdout is not None
-    try:
+    with programs.ending(running):
         found = counted(running.stdout)
         _, said = running.communicate()
-    except BaseException:
-        running.kill()
-        running.wait()
-        raise
     if running.returncode:
-        words = " ".join(said.decode(errors="replace").split())
-        raise DamageError(f"{dump} cannot be read to its end: {words}")
+        raise DamageError(f"{dump} cannot be read to its end: {programs.words(said)}")
     return found
 
 

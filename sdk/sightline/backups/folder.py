@@ -36,15 +36,16 @@ def appearing(target: Path, name: str) -> Iterator[Path]:
     try:
         yield partial
         for each in (*partial.iterdir(), partial):
-            _sync(each)
+            sync(each)
         partial.rename(target / name)
-        _sync(target)
+        sync(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file or a folder on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

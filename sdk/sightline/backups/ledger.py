@@ -10,6 +10,11 @@ from typing import Protocol
 from sightline.backups.manifest import Kind, Manifest
 
 
+def microseconds(moment: datetime) -> int:
+    """How the gateway stores times: since the epoch."""
+    return round(moment.timestamp() * 1_000_000)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A backup that is begun."""
@@ -17,6 +22,10 @@ class Entry:
     id: str
     location: str
     started_at: datetime
+
+    def values(self, kind: Kind) -> tuple[str | int, ...]:
+        """In the order of the statement's columns."""
+        return self.id, kind, self.location, microseconds(self.started_at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +43,8 @@ class Ending:
     def values(self) -> tuple[str | int | None, ...]:
         """In the order of the statement's columns, the id last."""
         return (
-            self.error, self.size_bytes, self.sha256, self.schema_version, self.head, self.id,
+            microseconds(self.finished_at), self.error, self.size_bytes, self.sha256,
+            self.schema_version, self.head, self.id,
         )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ class PostgresDatabase:
         with self._connected() as connection:
             connection.execute(
                 "INSERT INTO backups (id, kind, location, started_at) VALUES (%s, %s, %s, %s)",
-                (entry.id, self.kind, entry.location, _microseconds(entry.started_at)),
+                entry.values(self.kind),
             )
 
     def end(self, ending: Ending) -> None:
@@ -76,7 +75,7 @@ class PostgresDatabase:
             connection.execute(
                 "UPDATE backups SET finished_at = %s, error = %s, size_bytes = %s, sha256 = %s,"
                 " schema_version = %s, head = %s WHERE id = %s",
-                (_microseconds(ending.finished_at), *ending.values()),
+                ending.values(),
             )
 
     def require(self) -> None:
@@ -102,14 +101,10 @@ class PostgresDatabase:
                 ],
                 environ=self._secrets(),
             )  # fmt: skip
-            try:
+            with programs.ending(running):
                 counts = _counts(connection)
                 version = int(_one(connection, "SELECT version FROM schema_version"))
                 head = int(_one(connection, "SELECT head FROM outbox"))
-            except BaseException:
-                running.kill()
-                running.wait()
-                raise
             programs.finish(running, doing=f"dump of {self.where}")
             server = connection.info.parameter_status("server_version") or "unknown"
         tables.require(counts, where=self.where)
@@ -228,7 +223,3 @@ def _one(connection: psycopg.Connection[Any], statement: Any) -> Any:
     if row is None:
         raise DatabaseError("a row is missing that every gateway's database has")
     return row[0]
-
-
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)

@@ -5,6 +5,7 @@ A program of PostgreSQL works with servers of its own major version and older on
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -96,19 +97,31 @@ def start(
         raise ToolError(f"{program} cannot be started: {error.strerror}") from error
 
 
-def finish(running: subprocess.Popen[bytes], *, doing: str) -> None:
-    """Wait for its end. Raises ToolError with its last words."""
+@contextlib.contextmanager
+def ending(running: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever goes wrong meanwhile, it does not outlive that."""
     try:
-        _, said = running.communicate()
+        yield
     except BaseException:
         running.kill()
         running.wait()
         raise
+
+
+def words(said: bytes) -> str:
+    """What a program said, in one line."""
+    return " ".join(said.decode(errors="replace").split())
+
+
+def finish(running: subprocess.Popen[bytes], *, doing: str) -> None:
+    """Wait for its end. Raises ToolError with its last words."""
+    with ending(running):
+        _, said = running.communicate()
     if running.returncode:
-        words = " ".join(said.decode(errors="replace").split())[-_LAST_WORDS:]
+        last = words(said)[-_LAST_WORDS:]
         how = (
             f"was killed by signal {-running.returncode}"
             if running.returncode < 0
             else f"ended with {running.returncode}"
         )
-        raise ToolError(f"{doing}: {Path(str(running.args[0])).name} {how}: {words}")  # type: ignore[index]
+        raise ToolError(f"{doing}: {Path(str(running.args[0])).name} {how}: {last}")  # type: ignore[index]

@@ -8,10 +8,9 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
-from sightline.backups import tables
+from sightline.backups import folder, tables
 from sightline.backups.errors import DamageError, DatabaseError, RefusedError
 from sightline.backups.ledger import Ending, Entry, Taken
 from sightline.backups.manifest import Kind, Manifest
@@ -39,7 +38,7 @@ class SqliteDatabase:
         with self._connected() as connection:
             connection.execute(
                 "INSERT INTO backups (id, kind, location, started_at) VALUES (?, ?, ?, ?)",
-                (entry.id, self.kind, entry.location, _microseconds(entry.started_at)),
+                entry.values(self.kind),
             )
 
     def end(self, ending: Ending) -> None:
@@ -48,7 +47,7 @@ class SqliteDatabase:
             connection.execute(
                 "UPDATE backups SET finished_at = ?, error = ?, size_bytes = ?, sha256 = ?,"
                 " schema_version = ?, head = ? WHERE id = ?",
-                (_microseconds(ending.finished_at), *ending.values()),
+                ending.values(),
             )
 
     def take(self, dump: Path, *, allow_empty: bool) -> Taken:
@@ -100,7 +99,7 @@ class SqliteDatabase:
                 for ending in ("-wal", "-shm", "-journal"):
                     self._file.with_name(self._file.name + ending).unlink(missing_ok=True)
                 partial.replace(self._file)
-                _sync(self._file.absolute().parent)
+                folder.sync(self._file.absolute().parent)
             except OSError as error:
                 raise DatabaseError(f"{self.where} cannot be written: {error.strerror}") from error
             finally:
@@ -162,15 +161,3 @@ def _counts(connection: sqlite3.Connection) -> dict[str, int]:
         name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608
         for name in _names(connection)
     }
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
