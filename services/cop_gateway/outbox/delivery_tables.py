@@ -99,14 +99,19 @@ class DeliveryTables:
 
     def account(self, sink: str) -> Account:
         """What is known of a sink; a new one begins at the newest event."""
-        with self._database.writing("read a cursor") as cursor:
+        # It is asked again and again, and a sink is new but once: whoever commits is not held up.
+        with self._database.reading("read a cursor") as cursor:
+            known = _account(cursor, sink)
+        if known is not None:
+            return known
+        with self._database.writing("open an account") as cursor:
             cursor.execute(
                 "INSERT INTO sinks (name, cursor) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (sink, read_head(cursor)),
             )
-            cursor.execute("SELECT cursor, paused, ponged FROM sinks WHERE name = ?", (sink,))
-            row = cursor.fetchone()
-            return Account(cursor=int(row[0]), paused=bool(row[1]), ponged=bool(row[2]))
+            opened = _account(cursor, sink)
+        assert opened is not None
+        return opened
 
     def settle(self, sink: str, deliveries: Sequence[Delivery]) -> None:
         """Move the cursor to the last one's end and remember them all; it never moves back."""
@@ -219,6 +224,14 @@ class DeliveryTables:
                 )
                 count += cursor.rowcount
             return count
+
+
+def _account(cursor: Cursor, sink: str) -> Account | None:
+    cursor.execute("SELECT cursor, paused, ponged FROM sinks WHERE name = ?", (sink,))
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    return Account(cursor=int(row[0]), paused=bool(row[1]), ponged=bool(row[2]))
 
 
 def _dispatch(row: Sequence[Any]) -> Dispatch:
