@@ -9,9 +9,10 @@ from sightline.colours.colour import workload
 from sightline.colours.errors import ColoursError
 from sightline.colours.finding import Finding
 from sightline.colours.observation import Observation
-from sightline.colours.plan import Plan, Point, Step
+from sightline.colours.plan import Plan
 from sightline.colours.ports import Clock
 from sightline.colours.receipt import End, Move, ProbeCount, Receipt, SinkHandover, StepTime
+from sightline.colours.steps import Point, Step
 
 
 class Account:

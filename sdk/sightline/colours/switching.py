@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
-from sightline.colours import plan as steps
+from sightline.colours import steps
 from sightline.colours.account import Account
 from sightline.colours.colour import Colour, Component, workload
 from sightline.colours.errors import (
@@ -24,12 +24,13 @@ from sightline.colours.errors import (
 )
 from sightline.colours.finding import Finding
 from sightline.colours.observation import Observation
-from sightline.colours.plan import Plan, Step
+from sightline.colours.plan import Plan
 from sightline.colours.ports import Clock, Cluster, Pods, Prober, Tell, Verb
 from sightline.colours.preflight import enough, unready
 from sightline.colours.receipt import End, Receipt, SinkHandover
 from sightline.colours.record import Intent
 from sightline.colours.report import Report, Reports, Silent, holding, undelivered
+from sightline.colours.steps import Step
 
 LOOK_SECONDS = 0.5
 """Between two looks at pods that are to become ready."""
