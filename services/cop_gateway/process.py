@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from cop_gateway.app import SERVICE, build, open_store
 from cop_gateway.delivery import DeliveryError
 from cop_gateway.errors import GatewayError
@@ -11,11 +9,10 @@ from cop_gateway.geolocation import GeolocationError
 from cop_gateway.outbox.errors import OutboxError
 from cop_gateway.settings import PREFIX, Settings
 from serving import command
-from serving.configuration import load
 from serving.errors import ServingError
+from serving.launch import launched
 from serving.probes import Readiness
 from serving.server import listen, serve
-from telemetry import logs
 
 PROGRAM = "sightline-cop-gateway"
 
@@ -27,24 +24,9 @@ def run() -> int:
         description="Takes detections in, places them on the ground, delivers them to TAK.",
     )
     try:
-        settings = load(
-            Settings,
-            prefix=PREFIX,
-            environ=os.environ,
-            file=arguments.config,
-            overrides=arguments.overrides,
-        )
+        settings = launched(Settings, service=SERVICE, prefix=PREFIX, arguments=arguments)
     except ServingError as error:
         return command.refuse(PROGRAM, error)
-    logs.configure(
-        service=SERVICE,
-        version=settings.version,
-        colour=settings.colour,
-        level=settings.log_level,
-        sample_rate=settings.log_sample_rate,
-        sample_every=settings.log_sample_every,
-    )
-    logs.catch_crashes()
     try:
         sock = listen(settings.host, settings.port)
     except ServingError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING
 from detection import allocator
 from detection.errors import ModelError
 from detection.settings import PREFIX, SERVICE, Settings
-from serving import command, configuration, server
+from serving import command, server
 from serving.errors import ConfigurationError, ListenError
-from telemetry import logs
+from serving.launch import launched
 
 if TYPE_CHECKING:
     from detection.app import Service
@@ -29,24 +28,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         argv=argv,
     )
     try:
-        settings = configuration.load(
-            Settings,
-            prefix=PREFIX,
-            environ=os.environ,
-            file=arguments.config,
-            overrides=arguments.overrides,
-        )
+        settings = launched(Settings, service=SERVICE, prefix=PREFIX, arguments=arguments)
     except ConfigurationError as error:
         return command.refuse(PROGRAM, error)
-    logs.configure(
-        service=SERVICE,
-        version=settings.version,
-        colour=settings.colour,
-        level=settings.log_level,
-        sample_rate=settings.log_sample_rate,
-        sample_every=settings.log_sample_every,
-    )
-    logs.catch_crashes()
     allocator.keep_large_blocks()
     try:
         sock = server.listen(settings.host, settings.port)
