@@ -23,17 +23,24 @@ help: ## Show this list
 
 # The environment holds exactly what requirements/*.txt pins, checked by hash. The stamp is written
 # last, so that an interrupted install is done again.
+define fill
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@echo "Installing what requirements/$(2).txt pins …"
+	@if command -v uv >/dev/null; then \
+		VIRTUAL_ENV=$(1) uv pip install --quiet --require-hashes -r requirements/$(2).txt; \
+	else \
+		$(1)/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements/$(2).txt; \
+	fi
+endef
+
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Sightline needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V). Say which: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what requirements/$(1).txt pins …"
+	$(call fill,$(VENV),$(1))
 	@if command -v uv >/dev/null; then \
-		VIRTUAL_ENV=$(VENV) uv pip install --quiet --require-hashes -r requirements/$(1).txt \
-		&& VIRTUAL_ENV=$(VENV) uv pip install --quiet --no-deps --no-build-isolation -e .; \
+		VIRTUAL_ENV=$(VENV) uv pip install --quiet --no-deps --no-build-isolation -e .; \
 	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements/$(1).txt \
-		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@
 endef
@@ -68,13 +75,7 @@ format: $(VENV)/.dev ## Let ruff format and mend what it can
 # Linters whose own needs would not fit beside ours.
 CHECKS := .cache/checks
 $(CHECKS)/.made: requirements/checks.txt
-	@test -x $(CHECKS)/bin/python || $(PYTHON) -m venv $(CHECKS)
-	@echo "Installing what requirements/checks.txt pins …"
-	@if command -v uv >/dev/null; then \
-		VIRTUAL_ENV=$(CHECKS) uv pip install --quiet --require-hashes -r requirements/checks.txt; \
-	else \
-		$(CHECKS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checks.txt; \
-	fi
+	$(call fill,$(CHECKS),checks)
 	@touch $@
 
 .PHONY: tools

@@ -15,18 +15,6 @@ from producers import Producers, arrived, delivered, went_back
 from running import Gateway, TakClient, Taky, free_port, http, report, started, wait_for
 
 
-@pytest.fixture
-def taky(tmp_path: Path) -> Iterator[Taky]:
-    with started(Taky(tmp_path)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with started(Postgres(tmp_path_factory.mktemp("server"))) as server:
-        yield server
-
-
 def gateway(folder: Path, colour: str, **settings: str) -> Gateway:
     made = Gateway(folder / colour, **settings)
     made.env = {**made.env, "SIGHTLINE_COLOUR": colour}
@@ -50,8 +38,8 @@ def holds(process: Gateway) -> bool:
 
 class TestTwoColours:
     @pytest.fixture
-    def url(self, tmp_path: Path, postgres: Postgres) -> str:
-        return postgres.create(f"colours-{tmp_path.name}")
+    def url(self, tmp_path: Path, lone_postgres: Postgres) -> str:
+        return lone_postgres.create(f"colours-{tmp_path.name}")
 
     @pytest.fixture
     def both(self, tmp_path: Path, taky: Taky, url: str) -> Iterator[tuple[Gateway, Gateway]]:

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from postgres_server import Postgres
 from producers import Producers, arrived, delivered
 from running import Gateway, TakClient, Taky, started
-
-
-@pytest.fixture
-def taky(tmp_path: Path) -> Iterator[Taky]:
-    with started(Taky(tmp_path)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with started(Postgres(tmp_path_factory.mktemp("server"))) as server:
-        yield server
 
 
 @pytest.mark.slow
@@ -34,7 +20,7 @@ def test_killed_at_a_hundred_random_points(
     """kill -9 in the middle of intake and delivery; fifty times with each store."""
     settings = {"log_level": "warning"}
     if store == "postgres":
-        settings["database"] = request.getfixturevalue("postgres").create("crashes")
+        settings["database"] = request.getfixturevalue("lone_postgres").create("crashes")
     rng = random.Random(store)
     gateway = Gateway(tmp_path, sink=taky.url, **settings)
     producers = Producers([gateway])

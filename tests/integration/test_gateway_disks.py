@@ -14,12 +14,6 @@ from running import Gateway, TakClient, Taky, report, required, started, wait_fo
 
 
 @pytest.fixture
-def taky(tmp_path: Path) -> Iterator[Taky]:
-    with started(Taky(tmp_path)) as server:
-        yield server
-
-
-@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of sixteen megabytes."""
     folder = tmp_path / "disk"

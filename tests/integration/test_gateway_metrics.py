@@ -8,9 +8,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cop_gateway.metrics import KINDS, REJECTIONS
@@ -48,12 +46,6 @@ def value(gateway: Gateway, name: str, **labels: str) -> float:
 def settled(gateway: Gateway) -> bool:
     (sink,) = gateway.get("/v1/sinks")["sinks"]
     return bool(sink["state"] == "connected" and sink["lag_events"] == 0 and sink["acknowledged"])
-
-
-@pytest.fixture
-def taky(tmp_path: Path) -> Any:
-    with started(Taky(tmp_path)) as server:
-        yield server
 
 
 def test_all_that_is_known_beforehand_is_told_as_nothing_yet(tmp_path: Path) -> None:

@@ -15,24 +15,12 @@ from producers import CARS, Producers, arrived, delivered
 from running import Gateway, TakClient, Taky, http, report, started, wait_for
 
 
-@pytest.fixture
-def taky(tmp_path: Path) -> Iterator[Taky]:
-    with started(Taky(tmp_path)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with started(Postgres(tmp_path_factory.mktemp("server"))) as server:
-        yield server
-
-
 class TestReplicas:
     @pytest.fixture
     def two(
-        self, tmp_path: Path, taky: Taky, postgres: Postgres
+        self, tmp_path: Path, taky: Taky, lone_postgres: Postgres
     ) -> Iterator[tuple[Gateway, Gateway]]:
-        url = postgres.create(f"replicas-{tmp_path.name}")
+        url = lone_postgres.create(f"replicas-{tmp_path.name}")
         gateways = [
             Gateway(tmp_path / name, sink=taky.url, database=url, log_level="warning")
             for name in ("blue", "green")
@@ -105,7 +93,7 @@ class TestReplicas:
             assert len(gateway.get("/v1/events")["events"]) == CARS
 
     def test_a_holder_that_hangs_is_fenced_off(
-        self, two: tuple[Gateway, Gateway], taky: Taky, postgres: Postgres
+        self, two: tuple[Gateway, Gateway], taky: Taky, lone_postgres: Postgres
     ) -> None:
         """Its session is ended by the server, as after a partition; it does not know yet."""
         wait_for(
@@ -118,7 +106,7 @@ class TestReplicas:
         try:
             wait_for(lambda: len(producers.acknowledged) > 20, what="frames")
             holder.popen.send_signal(signal.SIGSTOP)
-            with psycopg.connect(postgres.url, autocommit=True) as admin:
+            with psycopg.connect(lone_postgres.url, autocommit=True) as admin:
                 admin.execute(
                     "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_database AS d"
                     " ON d.oid = l.database WHERE l.locktype = 'advisory'"

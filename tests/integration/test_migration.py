@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,15 +22,9 @@ from postgres_server import Postgres
 from running import started
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with started(Postgres(tmp_path_factory.mktemp("server"))) as server:
-        yield server
-
-
 @pytest.fixture
-def url(postgres: Postgres, tmp_path: Path) -> str:
-    return postgres.create(f"migration-{tmp_path.name}")
+def url(lone_postgres: Postgres, tmp_path: Path) -> str:
+    return lone_postgres.create(f"migration-{tmp_path.name}")
 
 
 def migrate(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:

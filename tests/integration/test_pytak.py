@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from fakes.bad_days import attribute
 from running import Gateway, TakClient, Taky, report, started, wait_for
 
@@ -44,12 +42,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-def taky(tmp_path: Path) -> Iterator[Taky]:
-    with started(Taky(tmp_path)) as server:
-        yield server
 
 
 @contextlib.contextmanager

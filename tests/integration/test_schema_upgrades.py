@@ -7,7 +7,6 @@ writing" is written after the upgrade, as the other colour of a release does.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,16 +19,9 @@ from cop_gateway.outbox.record import FrameKey, FrameRecord
 from cop_gateway.outbox.sqlite import SqliteOutbox
 from cop_gateway.outbox.store import Outbox
 from postgres_server import Postgres
-from running import started
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 VECTORS = sorted((Path(__file__).parents[1] / "vectors/schema").glob("*.sql"))
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with started(Postgres(tmp_path_factory.mktemp("server"))) as server:
-        yield server
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
@@ -47,7 +39,7 @@ def test_nothing_is_missing_after_the_upgrade(
         _whole(store)
         store.close()
         return
-    server: Postgres = request.getfixturevalue("postgres")
+    server: Postgres = request.getfixturevalue("lone_postgres")
     url = server.create(path.stem)
     _run(url, before)
     store = PostgresOutbox(url)

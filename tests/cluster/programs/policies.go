@@ -14,8 +14,6 @@ import (
 	"github.com/cloudnativelabs/kube-router/v2/pkg/healthcheck"
 	"github.com/cloudnativelabs/kube-router/v2/pkg/options"
 	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // policies is kube-router's firewall, and no more of kube-router: NetworkPolicies as iptables and ipset on one node.
@@ -33,12 +31,7 @@ func policies() int {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	rest, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
-	client, err := kubernetes.NewForConfig(rest)
+	client, err := reach(*kubeconfig)
 	if err != nil {
 		log.Print(err)
 		return 1

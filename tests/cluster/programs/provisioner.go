@@ -35,6 +35,15 @@ type volumes struct {
 	queue  workqueue.TypedRateLimitingInterface[string]
 }
 
+// reach gives a client of the API server that a kubeconfig names.
+func reach(kubeconfig string) (*kubernetes.Clientset, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
+}
+
 // provisioner makes a folder on the node that the scheduler chose for each claim, and a local volume of it: root's,
 // and shared with nobody, as on a fresh disk, so that a pod which sets no fsGroup is found out.
 func provisioner() int {
@@ -42,12 +51,7 @@ func provisioner() int {
 	kubeconfig := flags.String("kubeconfig", "", "how to reach the API server")
 	folder := flags.String("folder", "", "where a node's volumes are; %s is the node's name")
 	_ = flags.Parse(os.Args[1:])
-	rest, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
-	client, err := kubernetes.NewForConfig(rest)
+	client, err := reach(*kubeconfig)
 	if err != nil {
 		log.Print(err)
 		return 1
