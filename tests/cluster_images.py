@@ -8,6 +8,8 @@ from engine import ROOT
 FIRST, SECOND = "1.0.0", "1.1.0"
 EXPANDING, CONTRACTING = "1.2.0", "2.0.0"
 """Gateways with one more step of the schema: one that the others bear, and one that they do not."""
+UNREADY = "1.3.0"
+"""Gateways that start and never say that they are ready."""
 
 
 def publish(engine: Engine, registry: str) -> None:
@@ -60,3 +62,9 @@ def publish(engine: Engine, registry: str) -> None:
             base={"BASE_IMAGE": layout},
             arguments=oldest,
         )
+    engine.build(
+        IMAGES / "unready/Dockerfile",
+        pushed(f"sightline-cop-gateway:{UNREADY}"),
+        context=IMAGES,
+        base={"BASE_IMAGE": layout},
+    )

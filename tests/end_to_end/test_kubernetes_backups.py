@@ -250,8 +250,9 @@ class TestRestoredIntoAnEmptyNamespace:
     """As the documentation says: docs/reference/chart.md."""
 
     @pytest.fixture(scope="class")
+    @classmethod
     def place(
-        self, sightline: Sightline, made: Made, opened: Volume, tmp_path_factory: Any
+        cls, sightline: Sightline, made: Made, opened: Volume, tmp_path_factory: Any
     ) -> Iterator[tuple[Sightline, Ended]]:
         """The backup is carried there; nobody delivers, and gateways run again."""
         folder: Path = tmp_path_factory.mktemp("restored")

@@ -65,7 +65,8 @@ class Switched:
 
 class TestASwitchDuringAnOutage:
     @pytest.fixture(scope="class")
-    def switched(self, edge: Sightline) -> Iterator[Switched]:
+    @classmethod
+    def switched(cls, edge: Sightline) -> Iterator[Switched]:
         with outage(edge.cluster) as (client, over):
             with edge.traffic("switched", clients=1) as traffic:
                 time.sleep(3)
@@ -158,7 +159,8 @@ def test_helm_rollback_is_refused_after_a_switch(edge: Sightline) -> None:
 
 class TestRestoringAFile:
     @pytest.fixture(scope="class")
-    def brought_back(self, edge: Sightline) -> tuple[dict[str, Any], Ended, list[Any]]:
+    @classmethod
+    def brought_back(cls, edge: Sightline) -> tuple[dict[str, Any], Ended, list[Any]]:
         """Green's file is lost; its newest backup comes into a new volume."""
         assert edge.active("cop-gateway") == "green"
         before = newest(edge)

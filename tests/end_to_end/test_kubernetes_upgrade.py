@@ -176,7 +176,8 @@ class TestTheUpgradeOfTheChart:
 
 class TestAReleaseWithANewStepOfTheSchema:
     @pytest.fixture(scope="class")
-    def released(self, upgrade: Upgrade) -> tuple[set[str], Traffic, int]:
+    @classmethod
+    def released(cls, upgrade: Upgrade) -> tuple[set[str], Traffic, int]:
         """Into green, while blue serves: blue's pods before, and what clients saw."""
         site = upgrade.site
         before, known = uids(site, "blue"), migrations(site)
