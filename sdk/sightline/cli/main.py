@@ -7,45 +7,55 @@ import time
 BEGAN = time.monotonic()
 """When the command started: before the imports below, which are a part of the wait."""
 
-import importlib.metadata  # noqa: E402
 import sys  # noqa: E402
 
 import click  # noqa: E402
 
 from sightline.cli import exits  # noqa: E402
-from sightline.cli.backups import backups  # noqa: E402
-from sightline.cli.colours import colours  # noqa: E402
-from sightline.cli.demo import demo  # noqa: E402
-from sightline.cli.detect import detect  # noqa: E402
-from sightline.cli.doctor import doctor  # noqa: E402
-from sightline.cli.fly import fly  # noqa: E402
-from sightline.cli.models import models  # noqa: E402
-from sightline.cli.simulate import simulate  # noqa: E402
-from sightline.cli.watch import watch  # noqa: E402
+from sightline.cli.lazy import LazyGroup  # noqa: E402
+
+COMMANDS = {
+    "demo": ("sightline.cli.demo", "Watch the whole system at work on this machine."),
+    "simulate": ("sightline.cli.simulate", "Write simulated frames with their truth."),
+    "fly": ("sightline.cli.fly", "Fly simulated drones over running services."),
+    "detect": ("sightline.cli.detect", "Send images to a running detection service."),
+    "watch": ("sightline.cli.watch", "See live events from a running gateway."),
+    "models": ("sightline.cli.models", "Look at model files before they are served."),
+    "doctor": ("sightline.cli.doctor", "Say what is installed, what is missing and what to type."),
+    "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
+    "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
+}
+"""By name: its module, and one line for the list."""
 
 
-def _version() -> str:
+def _print_version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if not asked:
+        return
+    # It takes longer to import than all the rest.
+    import importlib.metadata  # noqa: PLC0415
+
     try:
-        return importlib.metadata.version("sightline")
+        version = importlib.metadata.version("sightline")
     except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+        version = "unknown"
+    click.echo(f"sightline, version {version}")
+    context.exit()
 
 
 @click.group(
+    cls=LazyGroup,
+    lazily=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a process of the demo died,"
     " 4 something is not installed, 5 the cluster is not reached, 6 somebody else was faster,"
     " 7 done in part, 130 interrupted.",
 )
-@click.version_option(_version(), prog_name="sightline")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False,
+              callback=_print_version, help="Show the version and exit.")  # fmt: skip
 @click.pass_context
 def cli(context: click.Context) -> None:
     """From camera frames to tracks on the Common Operational Picture."""
     context.obj = BEGAN
-
-
-for command in (demo, simulate, fly, detect, watch, models, doctor, colours, backups):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ from sightline.colours.finding import Finding
 from sightline.colours.observation import Observation
 from sightline.colours.plan import Plan
 from sightline.colours.ports import Clock
-from sightline.colours.receipt import End, Move, ProbeCount, Receipt, SinkHandover, StepTime
+from sightline.colours.receipt import End, Move, ProbeCount, Receipt, SinkHandover
 from sightline.colours.steps import Point, Step
+from sightline.steps import StepTime
 
 
 class Account:

@@ -9,22 +9,13 @@ import msgspec
 
 from sightline.colours.colour import Colour, Component, Fact
 from sightline.colours.finding import Finding
+from sightline.steps import StepTime
 
 Kind: TypeAlias = Literal["switch", "rollback"]
 End: TypeAlias = Literal["done", "unfinished", "overtaken", "conflict", "failed"]
 """Done: all of it. Unfinished: traffic has moved, and `problems` says what is left to do.
 Overtaken: traffic had moved, and then another switch was made. Conflict, failed: traffic is where
 it was."""
-
-
-class StepTime(Fact, frozen=True, kw_only=True):
-    """A step that was taken: when, in seconds since the beginning, and how long it took."""
-
-    step: str
-    sentence: str
-    at: float
-    seconds: float
-    problem: str | None = None
 
 
 class Move(Fact, frozen=True, kw_only=True):
