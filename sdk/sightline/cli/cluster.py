@@ -48,7 +48,8 @@ def session(
 ) -> Iterator[Session]:
     """The namespace; what goes wrong there is told as a sentence with its exit code."""
     try:
-        from sightline.colours.calls import PortForwards  # noqa: PLC0415 - after --help
+        from sightline.colours.apiserver import ApiServer  # noqa: PLC0415 - after --help
+        from sightline.colours.calls import PortForwards  # noqa: PLC0415
         from sightline.colours.kubernetes import KubernetesCluster  # noqa: PLC0415
     except ImportError as error:
         raise missing(error, "deploy") from error
@@ -57,11 +58,12 @@ def session(
     from sightline.colours.ports import SystemClock  # noqa: PLC0415
 
     try:
-        cluster = KubernetesCluster(namespace=namespace, context=context, kubeconfig=kubeconfig)
+        api = ApiServer(context=context, kubeconfig=kubeconfig)
+        cluster = KubernetesCluster(api, namespace=namespace)
         given = key_of(key_file)
-        asked, user = None if given else cluster.key(), cluster.user()
+        asked, user = None if given else cluster.key(), api.user()
         pods = PortForwards(
-            cluster.configuration, namespace, lambda: given or asked.result()  # type: ignore[union-attr]
+            api.configuration, namespace, lambda: given or asked.result()  # type: ignore[union-attr]
         )  # fmt: skip
         clock = SystemClock()
 
@@ -78,7 +80,7 @@ def session(
             yield Session(Namespace(cluster, pods, clock=clock, tell=tell), user.result, smoke)
         finally:
             pods.close()
-            cluster.close()
+            api.close()
     except errors.UnreachableError as error:
         raise Failure(str(error), code=exits.UNREACHABLE) from error
     except errors.ConflictError as error:

@@ -43,7 +43,7 @@ def test_production_asks_for_everything() -> None:
         ("- name", "expected a map"),
         ("cluster: {}", "`name`"),
         ("name: Prod", "name: "),
-        ("{name: x, watch: {minuts: 3}}", "`minuts`"),
+        ("{name: x, watch: {hours: 3}}", "`hours`"),
         ("{name: x, watch: {minutes: 9999}}", "watch.minutes: expected `float` <= 1440"),
         ("{name: x, images: {platforms: [plan9/mips]}}", "images.platforms[0]: invalid enum value"),
         ("{name: x, images: {registry: here}}", "images.public_key names no key"),
