@@ -14,6 +14,8 @@ from sightline.cli.failure import Failure, missing
 from sightline.cli.keys import key_of, key_option
 
 if TYPE_CHECKING:
+    from sightline.colours.apiserver import ApiServer
+    from sightline.colours.calls import PortForwards
     from sightline.colours.colour import Colour
     from sightline.colours.finding import Finding
     from sightline.colours.namespace import Namespace, Smoke
@@ -36,15 +38,29 @@ def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
 class Session:
     """A namespace, whom its API server takes us for, and how a frame is sent through it."""
 
-    def __init__(self, namespace: Namespace, user: Callable[[], str | None], smoke: Smoke) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        user: Callable[[], str | None],
+        smoke: Smoke,
+        *,
+        api: ApiServer,
+        pods: PortForwards,
+    ) -> None:
         self.namespace = namespace
+        self.api = api
+        self.pods = pods
         self.user = user
         self.smoke = smoke
 
 
 @contextlib.contextmanager
 def session(
-    namespace: str, context: str | None, kubeconfig: str | None, key_file: Path | None
+    namespace: str,
+    context: str | None,
+    kubeconfig: str | None,
+    key_file: Path | None,
+    told: Callable[[str], None] | None = None,
 ) -> Iterator[Session]:
     """The namespace; what goes wrong there is told as a sentence with its exit code."""
     try:
@@ -70,14 +86,15 @@ def session(
         def smoke(seen: Any, to: Colour) -> tuple[Finding, ...]:
             from sightline.colours.smoke import smoke as made  # noqa: PLC0415 - needs the simulator
 
-            tell(f"send a simulated frame through {to}")
+            (told or tell)(f"send a simulated frame through {to}")
             try:
                 return made(pods, seen, to, clock)
             except ImportError as error:
                 raise missing(error, "simulator") from error
 
         try:
-            yield Session(Namespace(cluster, pods, clock=clock, tell=tell), user.result, smoke)
+            namespaced = Namespace(cluster, pods, clock=clock, tell=told or tell)
+            yield Session(namespaced, user.result, smoke, api=api, pods=pods)
         finally:
             pods.close()
             api.close()

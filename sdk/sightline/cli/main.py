@@ -22,6 +22,7 @@ COMMANDS = {
     "watch": ("sightline.cli.watch", "See live events from a running gateway."),
     "models": ("sightline.cli.models", "Look at model files before they are served."),
     "doctor": ("sightline.cli.doctor", "Say what is installed, what is missing and what to type."),
+    "releases": ("sightline.cli.releases", "Release a version, watch it, and go back."),
     "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
     "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
 }
