@@ -6,6 +6,7 @@ TLS. The classes of its API take longer to import (1.1 s) than a rollback takes.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
@@ -31,6 +32,12 @@ COORDINATION = "/apis/coordination.k8s.io/v1/namespaces"
 Query = dict[str, str] | None
 _PATCH = "application/json-patch+json"
 
+PAUSES = (0.2, 0.6, 1.5)
+"""Seconds between tries."""
+MOST_PAUSE = 5.0
+TOO_MANY = 429
+_PASSING = (500, 502, 503, 504)
+_NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 _CONFLICTS = (409, 412, 422)
 """422 is what a JSON patch is answered with whose `test` does not hold."""
 
@@ -60,26 +67,38 @@ class ApiServer:
         return self._threads.submit(self.call, method, path, {"fieldManager": MANAGER}, body)
 
     def call(self, method: str, path: str, query: Query = None, body: Any = None) -> Any:
-        """One request: the document it is answered with. Raises ColoursError."""
+        """One request: the document it is answered with. Raises ColoursError.
+
+        A look is asked again where the API server is restarted, overloaded or slow. A change is
+        asked again only where it was surely not made: it was never sent, or was answered with 429.
+        """
         headers = {"Accept": "application/json", **credentials(self.configuration)}
         if body is not None:
             headers["Content-Type"] = _PATCH if method == "PATCH" else "application/json"
-        try:
-            answer = self._http.request(
-                method,
-                f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else ""),
-                body=None if body is None else msgspec.json.encode(body),
-                headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                retries=urllib3.Retry(connect=1, read=0, redirect=0),
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise UnreachableError(
-                f"the API server at {self.configuration.host} does not answer: {_short(error)}"
-            ) from error
-        if answer.status >= 300:
-            raise _explained(answer.status, answer.data, f"{method} {path}")
-        return msgspec.json.decode(answer.data)
+        content = None if body is None else msgspec.json.encode(body)
+        url = f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        look = method == "GET"
+        for pause in (*PAUSES, None):
+            try:
+                answer = self._http.request(
+                    method, url, body=content, headers=headers, retries=False,
+                    timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                )  # fmt: skip
+            except urllib3.exceptions.HTTPError as error:
+                if pause is not None and (look or isinstance(error, _NEVER_SENT)):
+                    time.sleep(pause)
+                    continue
+                raise UnreachableError(
+                    f"the API server at {self.configuration.host} does not answer: {_short(error)}"
+                ) from error
+            again = answer.status == TOO_MANY or (look and answer.status in _PASSING)
+            if again and pause is not None:
+                time.sleep(max(pause, min(MOST_PAUSE, _asked_to_wait(answer))))
+                continue
+            if answer.status >= 300:
+                raise _explained(answer.status, answer.data, f"{method} {path}")
+            return msgspec.json.decode(answer.data)
+        raise AssertionError  # the last turn returns or raises
 
     def user(self) -> Future[str | None]:
         """Whom the API server takes us for; None where it does not say."""
@@ -95,6 +114,13 @@ class ApiServer:
             return str(review["status"]["userInfo"]["username"])
         except (ColoursError, KeyError):
             return None  # a courtesy: not every API server has it
+
+
+def _asked_to_wait(answer: urllib3.BaseHTTPResponse) -> float:
+    try:
+        return float(answer.headers.get("Retry-After", "0"))
+    except ValueError:
+        return 0.0
 
 
 def _explained(status: int, body: bytes, call: str) -> ColoursError:

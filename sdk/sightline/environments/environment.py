@@ -49,6 +49,8 @@ class Images(Part, frozen=True, kw_only=True):
 
     registry: Annotated[str, Meta(max_length=512, pattern=r"^[^\s/][^\s]*[^\s/]$")] | None = None
     """Before each image's name, such as registry.example.org/sightline."""
+    reached_as: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
+    """The same registry as this machine names it, where nodes have another name for it."""
     platforms: Annotated[
         tuple[Literal["linux/amd64", "linux/arm64"], ...], Meta(min_length=1, max_length=2)
     ] = ("linux/amd64",)
