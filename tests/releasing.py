@@ -77,9 +77,7 @@ class SiteCheckout:
     def command(self, *arguments: str) -> list[str]:
         return [SIGHTLINE, "releases", *arguments, "--env", "live", "--helm", helm.program(4)]
 
-    def releases(
-        self, *arguments: str, kubeconfig: Path | None = None, check: bool = True
-    ) -> Ran:
+    def releases(self, *arguments: str, kubeconfig: Path | None = None, check: bool = True) -> Ran:
         """`sightline releases …`, as from a shell in the checkout."""
         more = ("--kubeconfig", str(kubeconfig)) if kubeconfig else ()
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""`sightline releases` on a live cluster, under load: made, undone, killed half-way, by two people."""
+"""`sightline releases` on a live cluster, under load: made, undone, killed, by two people."""
 
 from __future__ import annotations
 

@@ -13,12 +13,19 @@ from sightline.cli.failure import Failure, missing
 if TYPE_CHECKING:
     from sightline.environments import Environment
 
+
+def _complete(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+    """The names that there are."""
+    folder = checkout() / "environments"
+    return sorted(each.stem for each in folder.glob("*.yaml") if each.stem.startswith(begun))
+
+
 env_option = click.option(
-    "--env", "env", metavar="NAME", envvar="SIGHTLINE_ENV",
+    "--env", "env", metavar="NAME", envvar="SIGHTLINE_ENV", shell_complete=_complete,
     help="environments/NAME.yaml of this checkout, or a file (or SIGHTLINE_ENV).",
 )  # fmt: skip
 required_env_option = click.option(
-    "--env", "env", metavar="NAME", envvar="SIGHTLINE_ENV", required=True,
+    "--env", "env", metavar="NAME", envvar="SIGHTLINE_ENV", shell_complete=_complete, required=True,
     help="environments/NAME.yaml of this checkout, or a file (or SIGHTLINE_ENV).",
 )  # fmt: skip
 

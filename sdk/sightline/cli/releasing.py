@@ -17,6 +17,7 @@ from sightline.cli.environment import checkout, environment, required_env_option
 from sightline.cli.failure import Failure, missing
 
 if TYPE_CHECKING:
+    from sightline.colours.calls import PortForwards
     from sightline.environments import Environment
     from sightline.journal import Watch
     from sightline.releases.making import Releases
@@ -41,10 +42,13 @@ def release_options(command: Callable[..., None]) -> Callable[..., None]:
 class Desk:
     """Where somebody releases: the environment, its releases, and who types."""
 
-    def __init__(self, env: Environment, releases: Releases, world: World, root: Path) -> None:
+    def __init__(
+        self, env: Environment, releases: Releases, world: World, pods: PortForwards, root: Path
+    ) -> None:
         self.environment = env
         self.releases = releases
         self.world = world
+        self.pods = pods
         self.root = root
 
 
@@ -69,7 +73,7 @@ def desk(
         world = _world(found, root, there, helm=helm, kubeconfig=kubeconfig, context=context)
         from sightline.releases.making import Releases  # noqa: PLC0415
 
-        yield Desk(found, Releases(world), world, root)
+        yield Desk(found, Releases(world), world, there.pods, root)
 
 
 def _world(

@@ -100,6 +100,18 @@ class ApiServer:
             return msgspec.json.decode(answer.data)
         raise AssertionError  # the last turn returns or raises
 
+    def date(self) -> str | None:
+        """The time of day that it answers with, as HTTP writes it."""
+        headers = credentials(self.configuration)
+        try:
+            answer = self._http.request(
+                "GET", f"{self.configuration.host}/version", headers=headers,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            )  # fmt: skip
+        except urllib3.exceptions.HTTPError:
+            return None
+        return answer.headers.get("Date")
+
     def user(self) -> Future[str | None]:
         """Whom the API server takes us for; None where it does not say."""
         return self._threads.submit(self._user)
