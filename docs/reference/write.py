@@ -130,7 +130,8 @@ From Python: `sightline.environments.load("prod", root=Path("."))` gives an
 
 `name` is required, and is the file's. `key_file` names a file with an API key of both services (by
 default the cluster's Secret `sightline-deployer` is asked); `gateway_url` is where users reach the
-gateway: a switch is probed there.
+gateway: `doctor` looks up its name and its certificate. `probe_url` is asked all the while a switch
+is made, such as the `/health` of the gateway's `-active` Service where it can be reached from here.
 
 """
 SECTIONS: dict[str, type[msgspec.Struct]] = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sightline.cli import exits
+from sightline.cli.environment import checkout, chosen, env_option
 from sightline.cli.failure import Failure, missing
 from sightline.cli.keys import key_of, key_option
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sightline.colours.namespace import Namespace, Smoke
 
 
+NAMESPACE = "detection-system"
+
+
 def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
     """Where the cluster is, and with which key its pods are asked."""
     for option in (
@@ -29,7 +33,9 @@ def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False),
                      help="As kubectl's; by default KUBECONFIG or ~/.kube/config."),
         click.option("--context", help="Of the kubeconfig."),
-        click.option("--namespace", "-n", default="detection-system", show_default=True),
+        click.option("--namespace", "-n",
+                     help="By default the environment's, or detection-system."),
+        env_option,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -56,10 +62,12 @@ class Session:
 
 @contextlib.contextmanager
 def session(
-    namespace: str,
+    *,
+    namespace: str | None,
     context: str | None,
     kubeconfig: str | None,
     key_file: Path | None,
+    env: str | None = None,
     told: Callable[[str], None] | None = None,
 ) -> Iterator[Session]:
     """The namespace; what goes wrong there is told as a sentence with its exit code."""
@@ -73,6 +81,13 @@ def session(
     from sightline.colours.namespace import Namespace  # noqa: PLC0415
     from sightline.colours.ports import SystemClock  # noqa: PLC0415
 
+    if (found := chosen(env)) is not None:
+        place = found.cluster
+        namespace, context = namespace or place.namespace, context or place.context
+        kubeconfig = kubeconfig or place.kubeconfig
+        if key_file is None and found.key_file is not None:
+            key_file = checkout() / found.key_file
+    namespace = namespace or NAMESPACE
     try:
         api = ApiServer(context=context, kubeconfig=kubeconfig)
         cluster = KubernetesCluster(api, namespace=namespace)

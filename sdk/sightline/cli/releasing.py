@@ -67,19 +67,26 @@ def desk(
     place = found.cluster
     key = None if found.key_file is None else root / found.key_file
     with _told(), session(
-        place.namespace, context or place.context, kubeconfig or place.kubeconfig, key,
+        namespace=place.namespace, context=context or place.context,
+        kubeconfig=kubeconfig or place.kubeconfig, key_file=key,
         told=None if watch is None else watch.note,
     ) as there:  # fmt: skip
-        world = _world(found, root, there, helm=helm, kubeconfig=kubeconfig, context=context)
+        world = world_of(found, root, there, helm=helm, kubeconfig=kubeconfig, context=context)
         from sightline.releases.making import Releases  # noqa: PLC0415
 
         yield Desk(found, Releases(world), world, there.pods, root)
 
 
-def _world(
-    env: Environment, root: Path, there: Any, *, helm: str, kubeconfig: str | None,
+def world_of(
+    env: Environment,
+    root: Path,
+    there: Any,
+    *,
+    helm: str,
+    kubeconfig: str | None,
     context: str | None,
-) -> World:  # fmt: skip
+) -> World:
+    """Through a session with its cluster."""
     from sightline.colours.ports import SystemClock  # noqa: PLC0415 - after --help
     from sightline.releases.git import GitRepository  # noqa: PLC0415
     from sightline.releases.grafana import Grafana  # noqa: PLC0415

@@ -161,7 +161,9 @@ class Environment(Part, frozen=True, kw_only=True):
     key_file: Text | None = None
     """API key of both services; by default the cluster's own Secret sightline-deployer has it."""
     gateway_url: Text | None = None
-    """Where users reach the gateway; `switch` probes it meanwhile."""
+    """Where users reach the gateway."""
+    probe_url: Text | None = None
+    """Asked all the while a switch is made, such as …/health of the gateway's `-active`."""
 
 
 def objections(environment: Environment) -> tuple[str, ...]:
