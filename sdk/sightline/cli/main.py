@@ -23,6 +23,7 @@ COMMANDS = {
     "models": ("sightline.cli.models", "Look at model files before they are served."),
     "doctor": ("sightline.cli.doctor", "Say what is installed, what is missing and what to type."),
     "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
+    "images": ("sightline.cli.images", "Build images, scan, sign and push them, and bundle them."),
     "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
 }
 """By name: its module, and one line for the list."""

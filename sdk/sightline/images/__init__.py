@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sightline.images.errors import ImageError
     from sightline.images.planning import Wanted, plan
     from sightline.images.registry import Access, Repository
-    from sightline.images.sbom import written as sbom
+    from sightline.images.sbom import written as list_packages
     from sightline.images.scanning import scan
     from sightline.images.signing import Verified, sign, verify
 
@@ -30,9 +30,9 @@ __all__ = [
     "Wanted",
     "build",
     "create_bundle",
+    "list_packages",
     "load_bundle",
     "plan",
-    "sbom",
     "scan",
     "sign",
     "verify",
@@ -48,9 +48,9 @@ _PLACES = {
     "Wanted": "planning",
     "build": "building",
     "create_bundle": "bundles.creating:create",
+    "list_packages": "sbom:written",
     "load_bundle": "bundles.loading:load",
     "plan": "planning",
-    "sbom": "sbom:written",
     "scan": "scanning",
     "sign": "signing",
     "verify": "signing",

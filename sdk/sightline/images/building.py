@@ -20,6 +20,7 @@ from sightline.images import (
     layout,
     planning,
     provenance,
+    reference,
     signing,
     store,
     transfer,
@@ -32,7 +33,6 @@ from sightline.images.layout import Folder
 from sightline.images.oci import Descriptor
 from sightline.images.planning import Wanted
 from sightline.images.registry import Access, Repository
-from sightline.images.signatures import Statement
 from sightline.images.source import Checkout
 from sightline.images.steps import BuildImage, LoadImage, PushImage, SignImage, StateProvenance
 from sightline.journal import Journal
@@ -122,14 +122,15 @@ class _Work:
                 self._state(step, builder)
             case SignImage(image=name):
                 self._sign(name)
-            case LoadImage(image=name, tag=tag):
+            case LoadImage(image=name, tags=tags):
                 place = self._layout(name)
-                engine.load(place, place.image, f"{name}:{tag}")
+                engine.load(place, place.image, tuple(f"{name}:{tag}" for tag in tags))
                 self._know(name, loaded=True)
             case PushImage(image=name, target=target):
                 place = self._layout(name)
-                there = Repository(str(self.wanted.registry), name, self.means.access)
-                transfer.push(place, place.image, there, (self.wanted.tag,))
+                to = reference.parse(target)
+                there = Repository(to.registry, to.repository, self.means.access)
+                transfer.push(place, place.image, there, self.wanted.tags)
                 self._know(name, pushed=f"{target}@{place.image.digest}")
             case _:
                 raise AssertionError(step)
@@ -142,7 +143,7 @@ class _Work:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             builder.build(self._order(recipe), partial, self.journal.watch.note)
-            image = _named(layout.Folder(partial), f"{recipe.name}:{self.wanted.tag}")
+            image = _named(layout.Folder(partial), f"{recipe.name}:{self.wanted.tags[0]}")
             shutil.rmtree(place, ignore_errors=True)
             partial.rename(place)
         except OSError as error:
@@ -150,7 +151,7 @@ class _Work:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         self.built[recipe.name] = Built(
-            name=recipe.name, tag=self.wanted.tag, digest=image.digest, layout=str(place)
+            name=recipe.name, tag=self.wanted.tags[0], digest=image.digest, layout=str(place)
         )
 
     def _order(self, recipe: Recipe) -> Order:
@@ -197,8 +198,7 @@ class _Work:
         assert key is not None
         registry = self.wanted.registry
         signing.sign(place, place.image, f"{registry}/{name}" if registry else name, key)
-        told = Path(str(self.built[name].provenance)).read_bytes()
-        signing.attest(place, place.image, msgspec.json.decode(told, type=Statement), key)
+        signing.attest_beside(place, place.image, place.path, key)
         self._know(name, signed=True)
 
     def _layout(self, name: str) -> Folder:

@@ -32,12 +32,14 @@ def blob_path(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
 
-def entry(source: Source, image: Descriptor, platform: Platform | None, name: str) -> Entry:
+def entry(
+    source: Source, image: Descriptor, platform: Platform | None, names: tuple[str, ...]
+) -> Entry:
     """An image for one platform, its files named as in a layout."""
     found = store.variant(source, image, platform)
     return Entry(
         config=blob_path(found.manifest.config.digest),
-        repo_tags=(name,),
+        repo_tags=names,
         layers=tuple(blob_path(each.digest) for each in found.manifest.layers),
     )
 
@@ -49,8 +51,10 @@ def own_platform(docker: str = "docker") -> Platform:
     return Platform(os=os, architecture=_MACHINES.get(machine, machine))
 
 
-def load(source: Source, image: Descriptor, name: str, *, docker: str = "docker") -> None:
-    """Into docker's engine, under this name. Raises ToolError."""
+def load(
+    source: Source, image: Descriptor, names: tuple[str, ...], *, docker: str = "docker"
+) -> None:
+    """Into docker's engine, under these names. Raises ToolError."""
     platform = own_platform(docker)
     found = store.variant(source, image, platform)
     try:
@@ -63,7 +67,7 @@ def load(source: Source, image: Descriptor, name: str, *, docker: str = "docker"
     assert process.stdin is not None
     assert process.stderr is not None
     try:
-        _archive(source, found, entry(source, image, platform, name), process.stdin)
+        _archive(source, found, entry(source, image, platform, names), process.stdin)
     except BrokenPipeError:
         pass  # It says why.
     except BaseException:

@@ -149,17 +149,47 @@ def private_file(
     path: Path, password_file: Path | None, environ: Mapping[str, str] = os.environ
 ) -> PrivateKey:
     """Of files. Raises KeyFileError."""
-    password: bytes | None = None
-    if password_file is not None:
-        password = _content(password_file).rstrip(b"\r\n")
-    elif PASSWORD in environ:
-        password = environ[PASSWORD].encode()
+    password = _password(password_file, environ)
     return read_private(_content(path), password, where=str(path))
+
+
+def make_pair(
+    folder: Path, password_file: Path | None, environ: Mapping[str, str] = os.environ
+) -> tuple[Path, Path]:
+    """cosign.key and cosign.pub, which must not be there yet. Raises KeyFileError."""
+    password = _password(password_file, environ)
+    if password is None:
+        raise KeyFileError(
+            f"a private key is kept locked: name a file with its password with --password-file,"
+            f" or set {PASSWORD}"
+        )
+    secret, public = folder / "cosign.key", folder / "cosign.pub"
+    made = generated()
+    try:
+        for path, mode, content in (
+            (secret, 0o600, made.locked(password)),
+            (public, 0o644, made.public.pem),
+        ):
+            # Nobody else may read it, not even for the moment between two calls.
+            number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(number, "wb") as out:
+                out.write(content)
+    except FileExistsError as error:
+        raise KeyFileError(f"{error.filename} is there already: it is not replaced") from error
+    except OSError as error:
+        raise KeyFileError(f"{error.filename} cannot be written: {error.strerror}") from error
+    return secret, public
 
 
 def public_file(path: Path) -> PublicKey:
     """Of a file. Raises KeyFileError."""
     return read_public(_content(path), where=str(path))
+
+
+def _password(file: Path | None, environ: Mapping[str, str]) -> bytes | None:
+    if file is not None:
+        return _content(file).rstrip(b"\r\n")
+    return environ[PASSWORD].encode() if PASSWORD in environ else None
 
 
 def _unlocked(body: bytes, password: bytes | None, where: str) -> PrivateKey:

@@ -97,14 +97,14 @@ def _unpacked(stream: Stream) -> Iterator[IO[bytes]]:
         with gzip.GzipFile(fileobj=buffered) as plain:
             yield cast(IO[bytes], plain)
     elif head == _ZSTD:
-        with _zstd(buffered) as plain:
+        with _zstd(cast(IO[bytes], buffered)) as plain:
             yield plain
     else:
         yield cast(IO[bytes], buffered)
 
 
 @contextlib.contextmanager
-def _zstd(packed: io.BufferedReader) -> Iterator[IO[bytes]]:
+def _zstd(packed: IO[bytes]) -> Iterator[IO[bytes]]:
     program = shutil.which("zstd")
     if program is None:
         raise ToolError("zstd is not installed: a layer is packed with it")

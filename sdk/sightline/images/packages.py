@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.parser
 import re
 from collections.abc import Iterator, Mapping
+from email.message import Message
 
 import msgspec
 
@@ -105,7 +106,7 @@ def _python(text: str, path: str) -> Package | None:
     )
 
 
-def _licence(told: Mapping[str, str]) -> str | None:
+def _licence(told: Message) -> str | None:
     """An expression, or a few words; whole texts of licences are left out."""
     for field in ("License-Expression", "License"):
         value = str(told.get(field) or "").strip()

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from sightline.images import oci
+from sightline.images import oci, reference
 from sightline.images.catalogue import Recipe
 from sightline.images.errors import MisnamedError, RefusedError
 from sightline.images.reference import checked_tag
@@ -31,7 +31,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     recipes: tuple[Recipe, ...]
     output: str
     version: str
-    tag: str
+    tags: tuple[str, ...]
+    """The first one is what it is called in its layout."""
     platforms: tuple[str, ...] = ()
     arguments: Mapping[str, str] = {}
     contexts: Mapping[str, str] = {}
@@ -65,11 +66,17 @@ def plan(wanted: Wanted, checkout: Checkout) -> tuple[Step, ...]:
         if wanted.key is not None:
             steps.append(SignImage(image=recipe.name, key=wanted.key))
         if wanted.load:
-            steps.append(LoadImage(image=recipe.name, tag=wanted.tag))
+            steps.append(LoadImage(image=recipe.name, tags=wanted.tags))
         if wanted.push:
-            target = f"{wanted.registry}/{recipe.name}:{wanted.tag}"
+            target = f"{wanted.registry}/{recipe.name}:{wanted.tags[0]}"
+            reference.parse(target)
             steps.append(PushImage(image=recipe.name, target=target))
     return tuple(steps)
+
+
+def usual_tag(version: str, checkout: Checkout) -> str:
+    """No other commit has it, so that it need never move."""
+    return f"{version}-{checkout.commit[:12]}{'-dirty' if checkout.dirty else ''}"
 
 
 def arguments(recipe: Recipe, wanted: Wanted, checkout: Checkout) -> dict[str, str]:
@@ -85,7 +92,8 @@ def arguments(recipe: Recipe, wanted: Wanted, checkout: Checkout) -> dict[str, s
 
 
 def _check(wanted: Wanted, checkout: Checkout) -> None:
-    checked_tag(wanted.tag)
+    for tag in wanted.tags:
+        checked_tag(tag)
     for platform in wanted.platforms:
         oci.parse_platform(platform)
     if taken := RESERVED & set(wanted.arguments):

@@ -141,6 +141,11 @@ class Repository:
         try:
             yield answer
         finally:
+            if method == "GET" and answer.status == 200:
+                # Read to its end it is released already; else nobody wants the rest.
+                answer.close()
+            else:
+                answer.drain_conn()
             answer.release_conn()
 
     def _ask(

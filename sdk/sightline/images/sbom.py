@@ -1,7 +1,7 @@
 """An SBOM of an image in CycloneDX 1.6, from the packages that are told of in it.
 
 The same image is the same document: its serial number is made of the image's digest, and its time
-is the image's own. It says of itself that it is incomplete: a program that was copied is not told of.
+is the image's own. It says of itself that it is incomplete: a copied program is not told of.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def written(
 def document(about: About, found: Sequence[Package], distribution: Distribution | None) -> bytes:
     """As JSON, for people, too."""
     try:
-        from cyclonedx.factory.license import LicenseFactory  # noqa: PLC0415 - an extra
+        from cyclonedx.contrib.license.factories import LicenseFactory  # noqa: PLC0415 - an extra
         from cyclonedx.model import Property  # noqa: PLC0415
         from cyclonedx.model.bom import Bom, BomMetaData  # noqa: PLC0415
         from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
@@ -103,6 +103,8 @@ def document(about: About, found: Sequence[Package], distribution: Distribution 
             ),
         ),
     )
+    assert bom.metadata.component is not None
+    bom.register_dependency(bom.metadata.component, bom.components)
     text = JsonV1Dot6(bom).output_as_string(indent=2)
     told = msgspec.json.decode(text)
     told["compositions"] = [{"aggregate": "incomplete", "assemblies": [about.digest]}]
@@ -111,6 +113,6 @@ def document(about: About, found: Sequence[Package], distribution: Distribution 
 
 def _moment(created: str | None) -> datetime:
     try:
-        return datetime.fromisoformat((created or "").replace("Z", "+00:00"))
+        return datetime.fromisoformat(created or "")
     except ValueError:
         return datetime.fromisoformat("1970-01-01T00:00:00+00:00")

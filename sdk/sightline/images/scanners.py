@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -58,14 +59,17 @@ SCANNERS = (
 
 
 def scan(
-    layout: Path,
+    opened: Callable[[], AbstractContextManager[Path]],
     *,
     severity: Severity,
     now: datetime,
     oldest: timedelta,
     scanners: Sequence[Scanner] = SCANNERS,
 ) -> Verdict:
-    """By the first one with a database that is new enough. What fails has not scanned."""
+    """By the first one with a database that is new enough. What fails has not scanned.
+
+    `opened` gives the folder of a layout, which is only made where somebody looks into it.
+    """
     why: list[str] = []
     for scanner in scanners:
         program = shutil.which(scanner.name)
@@ -79,8 +83,9 @@ def scan(
             if reason := vulnerabilities.too_old(database, now=now, limit=oldest):
                 why.append(f"{scanner.name}: {reason}")
                 continue
-            arguments = [each.format(layout=layout) for each in scanner.look]
-            found = scanner.read(_run(scanner, program, arguments))
+            with opened() as layout:
+                arguments = [each.format(layout=layout) for each in scanner.look]
+                found = scanner.read(_run(scanner, program, arguments))
         except ToolError as error:
             why.append(str(error))
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +38,10 @@ class Leak(Protocol):
     def line(self) -> int:
         """Counted from 1."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells this secret from others, and says nothing of what it is."""
+
 
 Finder: TypeAlias = Callable[[str, bytes], Iterable[Leak]]
 """`sightline.secrets.leaks.leaks`: a name and its content."""
@@ -49,6 +54,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """In the layer; the configuration is `config`."""
     line: int
     rule: str
+    fingerprint: str
     layer: str
     allowed: bool = False
 
@@ -86,8 +92,10 @@ def scan(
     """Raises ImageError where the image cannot be read."""
     moment = now()
     found, files = secrets(source, image, finder, allowed=allowed)
-    with _as_folder(source, image) as folder:
-        verdict = scanner(folder, severity=severity, now=moment, oldest=oldest)
+    verdict = scanner(
+        functools.partial(_as_folder, source, image),
+        severity=severity, now=moment, oldest=oldest,
+    )  # fmt: skip
     leaked = any(not each.allowed for each in found)
     return Report(
         image=source.where,
@@ -108,9 +116,17 @@ def secrets(
     files = 0
     for layer, path, content in _contents(source, store.variants(source, image)):
         files += path != CONFIGURATION
-        for line, rule in _leaks(finder, path, content):
-            permitted = any(_allows(each, rule, path) for each in allowed)
-            found.add(Found(path=path, line=line, rule=rule, layer=layer, allowed=permitted))
+        for line, leak in _leaks(finder, path, content):
+            found.add(
+                Found(
+                    path=path,
+                    line=line,
+                    rule=leak.rule,
+                    fingerprint=leak.fingerprint,
+                    layer=layer,
+                    allowed=any(_allows(each, leak, path) for each in allowed),
+                )
+            )
     return tuple(sorted(found)), files
 
 
@@ -128,22 +144,24 @@ def _contents(source: Source, variants: Sequence[Variant]) -> Iterator[tuple[str
                 yield layer.digest, file.path, content
 
 
-def _leaks(finder: Finder, path: str, content: IO[bytes]) -> Iterator[tuple[int, str]]:
+def _leaks(finder: Finder, path: str, content: IO[bytes]) -> Iterator[tuple[int, Leak]]:
     kept, before = b"", 0
     while piece := content.read(WINDOW):
         window = kept + piece
         for leak in finder(path, window):
-            yield before + leak.line, leak.rule
+            yield before + leak.line, leak
         kept = window[-OVERLAP:]
         before += window.count(b"\n", 0, len(window) - len(kept))
 
 
-def _allows(permitted: str, rule: str, path: str) -> bool:
-    """RULE:GLOB, or a GLOB for every rule."""
+def _allows(permitted: str, leak: Leak, path: str) -> bool:
+    """RULE:GLOB, a GLOB for every rule, or a fingerprint."""
     wanted, colon, pattern = permitted.partition(":")
+    if permitted == leak.fingerprint:
+        return True
     if not colon:
         return fnmatch.fnmatchcase(path, permitted)
-    return wanted in ("*", rule) and fnmatch.fnmatchcase(path, pattern)
+    return wanted in ("*", leak.rule) and fnmatch.fnmatchcase(path, pattern)
 
 
 @contextlib.contextmanager

@@ -93,6 +93,11 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     predicate_type: str
     predicate: Any
 
+    def is_about(self, digest: str) -> bool:
+        """Whether this is one of its subjects."""
+        wanted = digest.removeprefix("sha256:")
+        return any(each.digest.get("sha256") == wanted for each in self.subject)
+
 
 def packed(signature: bytes) -> str:
     """As text."""
@@ -176,8 +181,7 @@ def checked_statement(layer: Layer, digest: str, key: PublicKey) -> Statement:
         statement = msgspec.json.decode(body, type=Statement)
     except msgspec.DecodeError as error:
         raise SignatureError(f"what was attested is no statement of in-toto: {error}") from error
-    about = [each.digest.get("sha256") for each in statement.subject]
-    if digest.removeprefix("sha256:") not in about:
+    if not statement.is_about(digest):
         raise SignatureError(f"the attestation is not about {digest}")
     return statement
 

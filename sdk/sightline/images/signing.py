@@ -39,7 +39,7 @@ def sign(
     """Put a signature beside it; others' signatures stay. Gives the signature's digest."""
     made = signatures.sign(image.digest, repository, key)
     name = prefixed(kin(image.digest, "sig"), prefix)
-    kept = [each for each in layers(target, name) if each.content != made.content]
+    kept = [each for each in layers(target, name) if each != made]
     return _put(target, name, [*kept, made])
 
 
@@ -50,6 +50,21 @@ def attest(
     name = prefixed(kin(image.digest, "att"), prefix)
     kept = signatures.without(layers(target, name), statement.predicate_type)
     return _put(target, name, [*kept, signatures.attest(statement, key)])
+
+
+def attest_beside(target: Target, image: Descriptor, layout: Path, key: PrivateKey) -> bool:
+    """The provenance that a build left beside the layout; false where there is none."""
+    place = layout.with_name(f"{layout.name}.provenance.json")
+    try:
+        statement = msgspec.json.decode(place.read_bytes(), type=Statement)
+    except FileNotFoundError:
+        return False
+    except (OSError, msgspec.DecodeError) as error:
+        raise ImageError(f"{place} is no provenance: {error}") from error
+    if not statement.is_about(image.digest):
+        raise SignatureError(f"{place} is about another image than {layout} has: build it again")
+    attest(target, image, statement, key)
+    return True
 
 
 def verify(source: Source, image: Descriptor, key: PublicKey, *, prefix: str = "") -> Verified:

@@ -47,16 +47,28 @@ class SignImage(Step, frozen=True, kw_only=True, tag="sign"):
         return f"sign {self.image}, and what is said about it, with {self.key}"
 
 
-class LoadImage(Step, frozen=True, kw_only=True, tag="load"):
-    """Into docker's engine."""
+class SignFile(Step, frozen=True, kw_only=True, tag="sign-file"):
+    """Beside it."""
 
-    image: str
-    tag: str
+    file: str
+    key: str
 
     @property
     def sentence(self) -> str:
         """What is done."""
-        return f"take {self.image}:{self.tag} into the container engine"
+        return f"sign {self.file} with {self.key}, into {self.file}.sig"
+
+
+class LoadImage(Step, frozen=True, kw_only=True, tag="load"):
+    """Into docker's engine."""
+
+    image: str
+    tags: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"take {self.image}:{', '.join(self.tags)} into the container engine"
 
 
 class PushImage(Step, frozen=True, kw_only=True, tag="push"):
@@ -69,29 +81,6 @@ class PushImage(Step, frozen=True, kw_only=True, tag="push"):
     def sentence(self) -> str:
         """What is done."""
         return f"push {self.image}, its signatures and statements to {self.target}"
-
-
-class ScanImage(Step, frozen=True, kw_only=True, tag="scan"):
-    """Every layer."""
-
-    image: str
-
-    @property
-    def sentence(self) -> str:
-        """What is done."""
-        return f"look for secrets and vulnerabilities in {self.image}"
-
-
-class ListPackages(Step, frozen=True, kw_only=True, tag="sbom"):
-    """An SBOM."""
-
-    image: str
-    output: str
-
-    @property
-    def sentence(self) -> str:
-        """What is done."""
-        return f"list the packages of {self.image} in {self.output}"
 
 
 class PackBundle(Step, frozen=True, kw_only=True, tag="bundle"):
@@ -115,3 +104,15 @@ class CheckBundle(Step, frozen=True, kw_only=True, tag="check-bundle"):
     def sentence(self) -> str:
         """What is done."""
         return f"check every file of {self.bundle} and its signature"
+
+
+class LoadBundle(Step, frozen=True, kw_only=True, tag="load-bundle"):
+    """When all of it was checked."""
+
+    bundle: str
+    into: str
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+        return f"take the images of {self.bundle} into {self.into}"

@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
@@ -77,6 +77,12 @@ class Stream(io.RawIOBase):
     def readable(self) -> bool:
         """It is."""
         return True
+
+    def readinto(self, buffer: Any) -> int:
+        """For what reads it through a buffer."""
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, fewer at the end only: what reads archives relies on it."""

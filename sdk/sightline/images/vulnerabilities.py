@@ -61,7 +61,8 @@ def too_old(database: Database, *, now: datetime, limit: timedelta) -> str | Non
     """Why it is of no use; None where it is. One from the future is no better."""
     age = now - database.made_at
     if age > limit:
-        return f"its database is {age.days} days old, and at most {limit.days} are allowed"
+        days = age / timedelta(days=1)
+        return f"its database is {days:.1f} days old, and at most {limit.days} are allowed"
     if age < -timedelta(days=1):
         return f"its database is of {database.made_at:%Y-%m-%d}, which is not yet: see the clock"
     return None
@@ -73,8 +74,8 @@ def judged(
     """Whether any is as bad as `severity`, or worse. What nobody has rated counts as high."""
     bar = SEVERITIES.index(severity)
     bad = [each for each in found if SEVERITIES.index(_rated(each.severity)) >= bar]
-    counts = {each: sum(one.severity == each for one in found) for each in SEVERITIES}
-    counts = {name: count for name, count in counts.items() if count}
+    every = {str(each): sum(one.severity == each for one in found) for each in SEVERITIES}
+    counts = {name: count for name, count in every.items() if count}
     told = ", ".join(f"{count} {name}" for name, count in reversed(counts.items())) or "nothing"
     return Verdict(
         outcome="failed" if bad else "passed",
@@ -91,8 +92,7 @@ def _rated(severity: Severity) -> Severity:
 
 
 def _severity(text: str) -> Severity:
-    lower = text.lower()
-    return lower if lower in SEVERITIES else "unknown"  # type: ignore[return-value]
+    return next((each for each in SEVERITIES if each == text.lower()), "unknown")
 
 
 # What trivy says.
