@@ -72,11 +72,13 @@ class Buildx:
             stream_logs=True,
         )  # fmt: skip
         last: deque[str] = deque(maxlen=LAST_LINES)
+        told: set[str] = set()
         try:
             assert lines is not None
             for line in lines:  # type: ignore[union-attr]
                 last.append(line.rstrip())
-                if stage := _STAGE.match(line):
+                if (stage := _STAGE.match(line)) and stage[1] not in told:
+                    told.add(stage[1])
                     note(stage[1].rstrip())
         except DockerException as error:
             said = "\n".join(last)
