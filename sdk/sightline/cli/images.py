@@ -260,8 +260,13 @@ def scan(
 def _told_of(report: Report) -> None:
     click.echo(f"{report.image}@{report.digest}: {report.outcome}")
     click.echo(f"  {report.files} files of all layers; {len(report.leaks)} secrets")
+    published = sum((each.allowed or "").startswith("published") for each in report.secrets)
+    if published:
+        click.echo(f"  {published} that others have published, unchanged: no leaks")
     for each in report.secrets:
-        allowed = " (allowed)" if each.allowed else ""
+        if (each.allowed or "").startswith("published"):
+            continue
+        allowed = f" (allowed: {each.allowed})" if each.allowed else ""
         click.echo(f"  {each.rule} in {each.path}:{each.line}, layer {each.layer[:19]}{allowed}")
     click.echo(f"  vulnerabilities: {report.vulnerabilities.sentence}")
     for one in report.vulnerabilities.found:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from sightline.images.dockerfile import Base
+from sightline.images.errors import DamageError
 from sightline.images.signatures import Statement, Subject
 from sightline.images.source import Checkout
 
@@ -36,6 +37,31 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What built it: program and version."""
     sightline: str
     """The version of this command line."""
+
+
+class _Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    commit: str
+    dirty: bool
+
+
+class _Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    external_parameters: _Parameters
+
+
+class _Predicate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    build_definition: _Definition
+
+
+def commit(said: Statement) -> tuple[str, bool]:
+    """The commit that an image is of, and whether there was more than that. Raises DamageError."""
+    try:
+        found = msgspec.convert(said.predicate, _Predicate)
+    except msgspec.ValidationError as error:
+        raise DamageError(
+            f"the provenance of {said.subject[0].name} is not ours: {error}"
+        ) from error
+    told = found.build_definition.external_parameters
+    return told.commit, told.dirty
 
 
 def statement(facts: Facts) -> Statement:

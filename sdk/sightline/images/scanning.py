@@ -14,8 +14,9 @@ from typing import IO, Protocol, TypeAlias
 
 import msgspec
 
-from sightline.images import layers, scanners, store, transfer
+from sightline.images import layers, published, scanners, store, transfer
 from sightline.images.oci import Descriptor
+from sightline.images.published import Digest, Published
 from sightline.images.store import Source, Variant
 from sightline.images.vulnerabilities import Outcome, Severity, Verdict
 
@@ -47,7 +48,7 @@ Finder: TypeAlias = Callable[[str, bytes], Iterable[Leak]]
 """`sightline.secrets.leaks.leaks`: a name and its content."""
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Where a secret lies."""
 
     path: str
@@ -56,7 +57,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, order=True):
     rule: str
     fingerprint: str
     layer: str
-    allowed: bool = False
+    allowed: str | None = None
+    """Why it is no leak: what it was allowed by, or which package has published it."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def leaks(self) -> tuple[Found, ...]:
         """Those that nobody has allowed."""
-        return tuple(each for each in self.secrets if not each.allowed)
+        return tuple(each for each in self.secrets if each.allowed is None)
 
 
 def scan(
@@ -96,7 +98,7 @@ def scan(
         functools.partial(_as_folder, source, image),
         severity=severity, now=moment, oldest=oldest,
     )  # fmt: skip
-    leaked = any(not each.allowed for each in found)
+    leaked = any(each.allowed is None for each in found)
     return Report(
         image=source.where,
         digest=image.digest,
@@ -112,22 +114,26 @@ def secrets(
     source: Source, image: Descriptor, finder: Finder, *, allowed: Sequence[str] = ()
 ) -> tuple[tuple[Found, ...], int]:
     """In every layer of every platform, and in configurations with their history."""
-    found: set[Found] = set()
+    found: list[tuple[Found, Digest]] = []
+    known = Published()
     files = 0
     for layer, path, content in _contents(source, store.variants(source, image)):
         files += path != CONFIGURATION
-        for line, leak in _leaks(finder, path, content):
-            found.add(
-                Found(
-                    path=path,
-                    line=line,
-                    rule=leak.rule,
-                    fingerprint=leak.fingerprint,
-                    layer=layer,
-                    allowed=any(_allows(each, leak, path) for each in allowed),
-                )
+        digest, kept = Digest(), bytearray()
+        for line, leak in _leaks(finder, path, content, digest, kept):
+            one = Found(
+                path=path, line=line, rule=leak.rule, fingerprint=leak.fingerprint, layer=layer
             )
-    return tuple(sorted(found)), files
+            found.append((one, digest))
+        if kept:
+            known.learn(path, bytes(kept))
+    judged = {
+        msgspec.structs.replace(one, allowed=_allowed(one, digest, known, allowed))
+        for one, digest in found
+    }
+    return tuple(
+        sorted(judged, key=lambda each: (each.path, each.line, each.rule, each.layer))
+    ), files
 
 
 def _contents(source: Source, variants: Sequence[Variant]) -> Iterator[tuple[str, str, IO[bytes]]]:
@@ -144,24 +150,35 @@ def _contents(source: Source, variants: Sequence[Variant]) -> Iterator[tuple[str
                 yield layer.digest, file.path, content
 
 
-def _leaks(finder: Finder, path: str, content: IO[bytes]) -> Iterator[tuple[int, Leak]]:
-    kept, before = b"", 0
+def _leaks(
+    finder: Finder, path: str, content: IO[bytes], digest: Digest, kept: bytearray
+) -> Iterator[tuple[int, Leak]]:
+    """Window by window; the digest of all is known at the end, and a list of files is kept."""
+    before, rest = 0, b""
     while piece := content.read(WINDOW):
-        window = kept + piece
+        digest.update(piece)
+        if published.lists(path) and len(kept) < published.LARGEST:
+            kept += piece
+        window = rest + piece
         for leak in finder(path, window):
             yield before + leak.line, leak
-        kept = window[-OVERLAP:]
-        before += window.count(b"\n", 0, len(window) - len(kept))
+        rest = window[-OVERLAP:]
+        before += window.count(b"\n", 0, len(window) - len(rest))
 
 
-def _allows(permitted: str, leak: Leak, path: str) -> bool:
-    """RULE:GLOB, a GLOB for every rule, or a fingerprint."""
-    wanted, colon, pattern = permitted.partition(":")
-    if permitted == leak.fingerprint:
-        return True
-    if not colon:
-        return fnmatch.fnmatchcase(path, permitted)
-    return wanted in ("*", leak.rule) and fnmatch.fnmatchcase(path, pattern)
+def _allowed(found: Found, digest: Digest, known: Published, allowed: Sequence[str]) -> str | None:
+    """Why: it is published, or by which RULE:GLOB, GLOB or fingerprint it was allowed."""
+    if package := known.by(found.path, digest):
+        return f"published in {package}"
+    for each in allowed:
+        rule, colon, pattern = each.partition(":")
+        if each == found.fingerprint:
+            return each
+        if fnmatch.fnmatchcase(found.path, pattern if colon else each) and (
+            not colon or rule in ("*", found.rule)
+        ):
+            return each
+    return None
 
 
 @contextlib.contextmanager

@@ -22,12 +22,11 @@ from fakes import container_images
 from fakes.container_images import AMD64, ARM64
 from fakes.registry import Registry
 from running import required
-from sightline.images import oci, signing, store
+from sightline.images import oci, provenance, signing, store
 from sightline.images.bundles import archive, checking, creating, loading, manifest
 from sightline.images.bundles.creating import Contents
 from sightline.images.errors import DamageError, ImageError, RefusedError, SignatureError
 from sightline.images.registry import Repository
-from sightline.images.signatures import Statement, Subject
 from sightline.images.source import Checkout
 
 CHECKOUT = Checkout(commit="0" * 40, committed_at=1_700_000_000, dirty=False, origin="unknown")
@@ -35,14 +34,23 @@ CHART = ROOT / "deploy/helm/sightline"
 TOP = "sightline-1.0"
 
 
-def built(folder: Path, name: str, *layers, **more) -> Path:
+def built(folder: Path, name: str, *layers, checkout: Checkout = CHECKOUT, **more) -> Path:
     """A layout with the provenance beside it, as a build leaves them."""
     place = container_images.image(folder / name, *layers, name=f"{name}:1.0", **more)
-    digest = place.image.digest.removeprefix("sha256:")
-    statement = Statement(
-        subject=(Subject(name=name, digest={"sha256": digest}),), predicate_type="x", predicate={}
+    said = provenance.statement(
+        provenance.Facts(
+            name=name,
+            digest=place.image.digest,
+            checkout=checkout,
+            dockerfile="Dockerfile",
+            dockerfile_sha256="0" * 64,
+            bases=(),
+            arguments={},
+            builder="buildx",
+            sightline="0.1.0",
+        )
     )
-    (folder / f"{name}.provenance.json").write_bytes(msgspec.json.encode(statement))
+    (folder / f"{name}.provenance.json").write_bytes(msgspec.json.encode(said))
     return place.path
 
 
@@ -142,6 +150,23 @@ def test_provenance_of_another_image_is_not_taken_along(tmp_path, key):
             Contents(version="1", layouts=layouts, chart=None), tmp_path / "b.tar", CHECKOUT, key
         )
     assert not (tmp_path / "b.tar").exists()
+
+
+def test_a_bundle_is_of_one_commit(tmp_path, key):
+    other = msgspec.structs.replace(CHECKOUT, commit="1" * 40)
+    layouts = (built(tmp_path, "sightline-cli", checkout=other),)
+    with pytest.raises(RefusedError, match="111111111111"):
+        creating.create(
+            Contents(version="1", layouts=layouts, chart=None), tmp_path / "b.tar", CHECKOUT, key
+        )
+
+
+def test_what_was_not_committed_is_said(tmp_path, key):
+    dirty = msgspec.structs.replace(CHECKOUT, dirty=True)
+    layouts = (built(tmp_path, "sightline-cli", checkout=dirty),)
+    contents = Contents(version="1", layouts=layouts, chart=None)
+    creating.create(contents, tmp_path / "b.tar", CHECKOUT, key)
+    assert checking.verify(tmp_path / "b.tar", key.public).dirty
 
 
 # Damage.

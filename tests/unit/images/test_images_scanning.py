@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +41,7 @@ def finder(name: str, content: bytes) -> Iterator[Leak]:
 
 def found(place, *allowed: str) -> set[tuple[str, int, bool]]:
     secrets, _ = scanning.secrets(place, place.image, finder, allowed=allowed)
-    return {(each.path, each.line, each.allowed) for each in secrets}
+    return {(each.path, each.line, each.allowed is not None) for each in secrets}
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -82,6 +84,47 @@ def test_what_is_allowed_is_still_told(tmp_path):
         assert found(place, allowed) == wanted
     for other in ("other:usr/lib/*", "planted:etc/*", "usr", "f2"):
         assert found(place, other) == {("usr/lib/tests/key.pem", 1, False)}
+
+
+SITE = "opt/sightline/lib/python3.11/site-packages"
+EXAMPLE = b"example = " + SECRET
+
+
+def record(name: str, content: bytes = EXAMPLE) -> dict[str, bytes]:
+    """A wheel of one file, with its RECORD."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return {
+        f"{SITE}/{name}/examples.py": EXAMPLE,
+        f"{SITE}/{name}-1.0.dist-info/RECORD": (
+            f"{name}/examples.py,sha256={digest},{len(content)}\n{name}-1.0.dist-info/RECORD,,\n"
+        ).encode(),
+    }
+
+
+def test_what_others_have_published_is_no_leak_unless_it_was_changed(tmp_path):
+    path = f"{SITE}/botocore/examples.py"
+    assert found(container_images.image(tmp_path / "a", record("botocore"))) == {(path, 1, True)}
+    changed = container_images.image(tmp_path / "b", record("botocore", b"what it was"))
+    assert found(changed) == {(path, 1, False)}
+    later = container_images.image(tmp_path / "c", record("botocore"), {path: b"\n" + EXAMPLE})
+    assert found(later) == {(path, 1, True), (path, 2, False)}
+
+
+def test_of_our_own_wheel_nothing_counts_as_published(tmp_path):
+    place = container_images.image(tmp_path / "layout", record("sightline"))
+    assert found(place) == {(f"{SITE}/sightline/examples.py", 1, False)}
+
+
+def test_what_debian_has_published_is_no_leak(tmp_path):
+    sums = hashlib.md5(EXAMPLE).hexdigest()
+    files = {
+        "usr/share/doc/x/key": EXAMPLE,
+        "etc/key": EXAMPLE,
+        "var/lib/dpkg/info/x:amd64.md5sums": f"{sums}  usr/share/doc/x/key\n".encode(),
+    }
+    assert found(container_images.image(tmp_path / "layout", files)) == {
+        ("usr/share/doc/x/key", 1, True), ("etc/key", 1, False),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut off", "longer", "not packed"])

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from sightline.images import engine, layout, oci, sbom, signatures, signing, store
+from sightline.images import engine, layout, oci, provenance, sbom, signatures, signing, store
 from sightline.images.bundles import archive, chart, manifest
 from sightline.images.bundles.manifest import Bundle, Packed
 from sightline.images.errors import AbsentError, ImageError, RefusedError
@@ -67,7 +67,7 @@ def create(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bundle-") as folder:
         work = Path(folder)
-        bundle = _Work(work, contents, key, list_packages).fill(checkout)
+        bundle = _Work(work, contents, checkout, key, list_packages).fill()
         (work / manifest.BUNDLE).write_bytes(manifest.written(bundle))
         listed = manifest.sums(
             {
@@ -92,15 +92,23 @@ def create(
 class _Work:
     """The folder that is filled."""
 
-    def __init__(self, folder: Path, contents: Contents, key: PrivateKey, list_packages: Lister):
+    def __init__(
+        self,
+        folder: Path,
+        contents: Contents,
+        checkout: Checkout,
+        key: PrivateKey,
+        list_packages: Lister,
+    ) -> None:
         self.folder, self.contents, self.key = folder, contents, key
+        self.checkout, self.dirty = checkout, checkout.dirty
         self.list_packages = list_packages
         self.images = layout.create(folder / manifest.IMAGES)
         self.beside = layout.create(folder / manifest.SIGNATURES)
         for each in (manifest.SBOMS, manifest.PROVENANCE, manifest.CHART):
             (folder / each).mkdir()
 
-    def fill(self, checkout: Checkout) -> Bundle:
+    def fill(self) -> Bundle:
         """All but the checksums."""
         contents = self.contents
         packed = [self._pack(each) for each in sorted(contents.layouts)]
@@ -112,15 +120,15 @@ class _Work:
         return Bundle(
             name="sightline",
             version=contents.version,
-            commit=checkout.commit,
-            dirty=checkout.dirty,
+            commit=self.checkout.commit,
+            dirty=self.dirty,
             registry=contents.registry,
             images=tuple(packed),
-            chart=None if contents.chart is None else self._chart(contents.chart, checkout),
+            chart=None if contents.chart is None else self._chart(contents.chart),
         )
 
-    def _chart(self, folder: Path, checkout: Checkout) -> manifest.Chart:
-        about, content = chart.packaged(folder, time=checkout.committed_at)
+    def _chart(self, folder: Path) -> manifest.Chart:
+        about, content = chart.packaged(folder, time=self.checkout.committed_at)
         file = f"{manifest.CHART}/{about.name}-{about.version}.tgz"
         (self.folder / file).write_bytes(content)
         for each in chart.values(folder):
@@ -141,7 +149,13 @@ class _Work:
         )
         store.copy(source, called, self.images, f"{name}:{tag}")
         _sign(source, image, self.beside, name, self.key)
-        _state(path, image, self.folder / manifest.PROVENANCE / f"{name}.json")
+        commit, dirty = _state(path, image, self.folder / manifest.PROVENANCE / f"{name}.json")
+        if commit != self.checkout.commit:
+            raise RefusedError(
+                f"{path} is of commit {commit[:12]}, and the checkout of"
+                f" {self.checkout.commit[:12]}: build it again"
+            )
+        self.dirty |= dirty
         platforms = [each.config.platform for each in store.variants(source, image)]
         for platform in platforms:
             file = f"{name}-{str(platform).replace('/', '-')}.cdx.json"
@@ -164,7 +178,7 @@ def _sign(source: Layout, image: Descriptor, beside: Folder, name: str, key: Pri
     (beside.path / f"{name}.sig").write_text(signatures.packed(made.signature) + "\n")
 
 
-def _state(path: Path, image: Descriptor, target: Path) -> None:
+def _state(path: Path, image: Descriptor, target: Path) -> tuple[str, bool]:
     told = path.with_name(f"{path.name}.provenance.json")
     try:
         content = told.read_bytes()
@@ -176,6 +190,7 @@ def _state(path: Path, image: Descriptor, target: Path) -> None:
     if not statement.is_about(image.digest):
         raise RefusedError(f"{told} is of another image than {path} has: build it again")
     target.write_bytes(content)
+    return provenance.commit(statement)
 
 
 def _docker(images: Folder, packed: Sequence[Packed], registry: str | None) -> None:
