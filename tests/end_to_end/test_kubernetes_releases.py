@@ -72,6 +72,27 @@ def test_a_plan_says_what_would_change_and_changes_nothing(site: SiteCheckout) -
     assert serving(site) == (colour, version)
 
 
+def test_an_image_that_is_not_signed_is_refused_and_then_signed(site: SiteCheckout) -> None:
+    colour, version = serving(site)
+    site.sightline_images("keys", "--output", str(site.keys))
+    public = (site.keys / "cosign.pub").read_bytes()
+    (site.root / "images.pub").write_bytes(public)
+    site.write({}, signed=True)
+    site.git("add", "images.pub", "environments")
+    site.git("commit", "--quiet", "-m", "images must be signed")
+    done = site.releases("apply", "--version", other(version), "--yes", check=False)
+    assert done.code == 1
+    assert "is not signed" in done.told
+    kept = site.releases("status").said["current"]
+    assert kept["phase"] == "begun"
+    assert serving(site) == (colour, version)
+    site.releases("abort", "--yes")
+    for name in ("sightline-detection", "sightline-cop-gateway"):
+        for tag in (FIRST, SECOND):
+            image = f"{site.sightline.cluster.registry_here}/{name}:{tag}"
+            site.sightline_images("sign", image, "--key", str(site.keys / "cosign.key"))
+
+
 def test_a_whole_release_under_load(site: SiteCheckout, tmp_path: Path) -> None:
     colour, version = serving(site)
     new = other(version)
