@@ -24,6 +24,10 @@ COMMANDS = {
     "doctor": ("sightline.cli.doctor", "Say what is installed, what is missing and what to type."),
     "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
     "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
+    "secrets": (
+        "sightline.cli.secrets",
+        "Seal, fetch, rotate and escrow secrets; find leaked ones.",
+    ),
 }
 """By name: its module, and one line for the list."""
 

@@ -1,0 +1,31 @@
+"""`sightline secrets`: the group of commands that keep secrets where they belong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+from sightline.cli.failure import Failure
+from sightline.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "scan": ("sightline.cli.leaked", "Look for secrets where none should be."),
+}
+
+
+@click.group(cls=LazyGroup, lazily=COMMANDS)
+def secrets() -> None:
+    """Seal, fetch, enrol, rotate and escrow secrets; find those that leaked."""
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong is one sentence."""
+    from sightline.secrets.errors import SecretsError  # noqa: PLC0415 - after --help
+
+    try:
+        yield
+    except SecretsError as error:
+        raise Failure(str(error)) from error
