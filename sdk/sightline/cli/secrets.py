@@ -11,6 +11,7 @@ from sightline.cli.failure import Failure
 from sightline.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "rotate": ("sightline.cli.rotating", "New keys and passwords, with overlap."),
     "seal": ("sightline.cli.sealing", "Seal Secrets for a controller, offline."),
     "verify": ("sightline.cli.sealing", "Check sealed files, and whether they drifted."),
     "scan": ("sightline.cli.leaked", "Look for secrets where none should be."),

@@ -92,7 +92,7 @@ def written(keys: Sequence[Key]) -> bytes:
 
 
 def new_key() -> Key:
-    """ES256 (P-256): what every library for tokens verifies. Its id is its thumbprint (RFC 7638)."""
+    """ES256 (P-256), which every library verifies. Its id is its thumbprint (RFC 7638)."""
     numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
     public = {
         "crv": "P-256",

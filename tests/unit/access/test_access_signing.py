@@ -157,7 +157,7 @@ def test_a_providers_key_of_the_same_id_is_refused() -> None:
         ({"x": "AAAA"}, "make no key"),
         ({"d": "planted-secret"}, "make no key"),
         ({"d": _jwk("x")["d"]}, "make no key"),
-        ({**_jwk("one", "OKP"), "d": _jwk("x", "OKP")["d"]}, "another key"),
+        ({**_jwk("one", "OKP"), "d": _jwk("x", "OKP")["d"]}, "(make no|another) key"),
         ({"nbf": "soon"}, "nbf is no time"),
         ({"exp": 1e300}, "beyond"),
     ],
