@@ -51,7 +51,7 @@ def rotate() -> None:
     "--token-life",
     type=Duration(),
     default=86_400.0,
-    show_default="24h",
+    show_default="1d",
     help="How long tokens are good, as access.token_seconds at most says.",
 )
 @click.option(
@@ -94,9 +94,10 @@ def token(
     "--overlap",
     type=Duration(),
     default=604_800.0,
-    show_default="168h",
-    help="How long the earlier keys still open; 0s ends them at once.",
+    show_default="7d",
+    help="How long the earlier keys still open.",
 )
+@click.option("--at-once", is_flag=True, help="End the earlier keys now: when one has leaked.")
 @_finish
 @effect_options
 def keys(
@@ -104,6 +105,7 @@ def keys(
     holder: tuple[str, ...],
     folder: Path,
     overlap: float,
+    at_once: bool,
     finish: bool,
     dry_run: bool,
     yes: bool,
@@ -113,11 +115,12 @@ def keys(
     from sightline.secrets import rotation  # noqa: PLC0415 - after --help
     from sightline.secrets.folder import Folder  # noqa: PLC0415
 
+    if finish and at_once:
+        raise click.UsageError("--finish and --at-once exclude each other")
     with told():
         where = Folder(folder, make=False)
-        planned = rotation.keys(
-            where, holder, now=datetime.now(UTC), overlap=timedelta(seconds=overlap), finish=finish
-        )
+        span = timedelta(seconds=0 if at_once else overlap)
+        planned = rotation.keys(where, holder, now=datetime.now(UTC), overlap=span, finish=finish)
         _take(planned, where, dry_run=dry_run, yes=yes, as_json=as_json)
 
 

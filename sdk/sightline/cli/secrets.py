@@ -11,6 +11,7 @@ from sightline.cli.failure import Failure
 from sightline.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "enrol": ("sightline.cli.enrolling", "A certificate from a TAK server, renewed in time."),
     "rotate": ("sightline.cli.rotating", "New keys and passwords, with overlap."),
     "seal": ("sightline.cli.sealing", "Seal Secrets for a controller, offline."),
     "verify": ("sightline.cli.sealing", "Check sealed files, and whether they drifted."),
