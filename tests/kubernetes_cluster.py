@@ -97,7 +97,8 @@ class Cluster:
         authority = Authority(plan.folder / "keys")
         machine.groups()
         machine.cables()
-        for part, command in control_plane.first(plan, authority).items():
+        self._first = control_plane.first(plan, authority)
+        for part, command in self._first.items():
             machine.start(part, self._program(*command), within="network-control")
         self._doorway(authority)
         archive = plan.folder / "pod.tar"
@@ -240,6 +241,13 @@ class Cluster:
         self._ours.unplug(node)
         self._ours.power_off(node.name)
         self._ours.ungroup(node)
+
+    def restart_api_server(self) -> None:
+        """As an upgrade of the control plane does, or a crash: gone at once, and back by itself."""
+        part = "kube-apiserver"
+        self._ours.power_off(part)
+        self._ours.start(part, self._program(*self._first[part]), within="network-control")
+        self._save()
 
     def start_node(self, number: int) -> None:
         """Its power is back; it knows what it had on disk."""

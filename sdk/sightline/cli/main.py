@@ -21,13 +21,17 @@ COMMANDS = {
     "detect": ("sightline.cli.detect", "Send images to a running detection service."),
     "watch": ("sightline.cli.watch", "See live events from a running gateway."),
     "models": ("sightline.cli.models", "Look at model files before they are served."),
+    "status": ("sightline.cli.status", "How an environment is, on one screen."),
+    "init": ("sightline.cli.init", "Write a new environment's file."),
     "doctor": ("sightline.cli.doctor", "Say what is installed, what is missing and what to type."),
+    "releases": ("sightline.cli.releases", "Release a version, watch it, and go back."),
     "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
     "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
     "secrets": (
         "sightline.cli.secrets",
         "Seal, fetch, rotate and escrow secrets; find leaked ones.",
     ),
+    "completion": ("sightline.cli.completion", "What a shell needs to complete all this."),
 }
 """By name: its module, and one line for the list."""
 
@@ -66,7 +70,7 @@ def main() -> None:
     """The console script."""
     try:
         # click gives a command's Exit back as a value; commands themselves give nothing.
-        sys.exit(cli(standalone_mode=False) or exits.OK)
+        sys.exit(cli(prog_name="sightline", standalone_mode=False) or exits.OK)
     except click.Abort:
         sys.exit(exits.INTERRUPTED)
     except click.ClickException as error:

@@ -11,6 +11,7 @@ from sightline.cli.failure import Failure
 from sightline.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "escrow": ("sightline.cli.escrowing", "The controller's private keys, kept elsewhere."),
     "fetch": ("sightline.cli.fetching", "Write what Vault has into a folder."),
     "enrol": ("sightline.cli.enrolling", "A certificate from a TAK server, renewed in time."),
     "rotate": ("sightline.cli.rotating", "New keys and passwords, with overlap."),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -157,7 +157,7 @@ def private_key(pem: bytes, *, name: str) -> rsa.RSAPrivateKey:
 
 def seal_value(key: rsa.RSAPublicKey, label: bytes, value: bytes) -> str:
     """Seal a value; twice the same is not the same text."""
-    session = os.urandom(_SESSION_KEY)
+    session = secrets.token_bytes(_SESSION_KEY)
     wrapped = key.encrypt(session, _padding(label))
     content = AESGCM(session).encrypt(_NONCE, value, None)
     return base64.b64encode(len(wrapped).to_bytes(2) + wrapped + content).decode()

@@ -17,6 +17,8 @@ from sightline.secrets.errors import RefusedError, SecretsError, UnreachableErro
 from sightline.secrets.folder import Folder
 
 OWNER = "cop"
+WORD = "the%20first%20word"
+WRONG = "wrong-word"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def folder(server: Postgres, tmp_path: Path) -> Folder:
         admin.execute(f"CREATE ROLE {OWNER} LOGIN SUPERUSER PASSWORD 'the first word'")
         admin.execute(f"CREATE DATABASE {OWNER} OWNER {OWNER}")
     made = Folder(tmp_path / "secrets")
-    made.write("database-url", f"postgresql://{OWNER}:the%20first%20word@db/{OWNER}".encode())
+    made.write("database-url", f"postgresql://{OWNER}:{WORD}@db/{OWNER}".encode())
     return made
 
 
@@ -121,7 +123,7 @@ def test_what_fails_leaves_the_present_login_as_it_was(server: Postgres, folder:
 def test_a_database_that_lets_nobody_in_is_said_so_without_the_password(
     server: Postgres, folder: Folder
 ) -> None:
-    folder.write("database-url", f"postgresql://{OWNER}:wrong-word@db/{OWNER}".encode())
+    folder.write("database-url", f"postgresql://{OWNER}:{WRONG}@db/{OWNER}".encode())
     with pytest.raises(UnreachableError) as caught:
         _rotate(folder, server)
-    assert "wrong-word" not in json.dumps(str(caught.value))
+    assert WRONG not in json.dumps(str(caught.value))
