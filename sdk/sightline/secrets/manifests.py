@@ -134,7 +134,8 @@ def _strings(value: Any, where: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(
-        isinstance(key, str) and isinstance(inner, str) for key, inner in value.items()
+        isinstance(key, str) and isinstance(inner, str | None) for key, inner in value.items()
     ):
         raise FormatError(f"{where}: strings by name are expected")
-    return dict(value)
+    # What is written in Go has null for empty bytes.
+    return {key: inner or "" for key, inner in value.items()}
