@@ -11,12 +11,13 @@ from sightline.cli.failure import Failure
 from sightline.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "escrow": ("sightline.cli.escrowing", "The controller's private keys, kept elsewhere."),
-    "fetch": ("sightline.cli.fetching", "Write what Vault has into a folder."),
-    "enrol": ("sightline.cli.enrolling", "A certificate from a TAK server, renewed in time."),
-    "rotate": ("sightline.cli.rotating", "New keys and passwords, with overlap."),
+    "list": ("sightline.cli.secret_list", "Say what there is, since when and until when."),
     "seal": ("sightline.cli.sealing", "Seal Secrets for a controller, offline."),
     "verify": ("sightline.cli.sealing", "Check sealed files, and whether they drifted."),
+    "rotate": ("sightline.cli.rotating", "Make new keys and passwords, with overlap."),
+    "escrow": ("sightline.cli.escrowing", "Keep the controller's private keys elsewhere."),
+    "fetch": ("sightline.cli.fetching", "Write what Vault has into a folder."),
+    "enrol": ("sightline.cli.enrolling", "Get a certificate from a TAK server, and renew it."),
     "scan": ("sightline.cli.leaked", "Look for secrets where none should be."),
 }
 
