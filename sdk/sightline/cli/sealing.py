@@ -11,6 +11,7 @@ import click
 
 from sightline.cli import exits
 from sightline.cli.effects import document, dry_run_option, json_option, show_plan
+from sightline.cli.environment import checkout, chosen, env_option
 from sightline.cli.failure import Failure
 from sightline.cli.secrets import told
 
@@ -24,8 +25,19 @@ _MARKS = "Folder whose mark-key tells equal values from changed ones, as entrust
 
 @click.command()
 @click.argument("manifest", type=_file, default="-")
-@click.option("--certificate", required=True, type=click.Path(exists=True, path_type=Path),
-              help="The controller's certificate (PEM).")  # fmt: skip
+@env_option
+@click.option(
+    "--certificate",
+    type=click.Path(exists=True, path_type=Path),
+    help="The controller's certificate (PEM); by default the environment's.",
+)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A private key of the controller: what is sealed already is opened and sealed anew.",
+)
 @click.option(
     "--scope",
     type=click.Choice(["strict", "namespace-wide", "cluster-wide"]),
@@ -58,7 +70,9 @@ _MARKS = "Folder whose mark-key tells equal values from changed ones, as entrust
 def seal(
     *,
     manifest: Path,
-    certificate: Path,
+    env: str | None,
+    certificate: Path | None,
+    keys: tuple[Path, ...],
     scope: str | None,
     name: str | None,
     namespace: str | None,
@@ -77,6 +91,9 @@ def seal(
     from sightline.secrets import manifests, resealing, sealing  # noqa: PLC0415
 
     with told():
+        certificate, usual = _of_environment(env, certificate)
+        if certificate is None:
+            raise click.UsageError("--certificate is missing, and no environment names one")
         read = sealing.certificate(folders.read(certificate), name=str(certificate))
         read.must_be_valid(datetime.now(UTC))
         if files:
@@ -89,7 +106,8 @@ def seal(
             plain,
             read,
             name=str(manifest),
-            scope=sealing.Scope(scope) if scope else None,
+            scope=sealing.Scope(chosen_scope) if (chosen_scope := scope or usual) else None,
+            keys=[sealing.private_key(folders.read(key), name=str(key)) for key in keys],
             before=resealing.present(out),
             mark_key=resealing.mark_key(folder, make=not dry_run),
         )
@@ -112,6 +130,7 @@ def seal(
 
 @click.command()
 @click.argument("sealed", nargs=-1, required=True, type=_file, metavar="SEALED...")
+@env_option
 @click.option(
     "--certificate",
     type=click.Path(exists=True, path_type=Path),
@@ -134,6 +153,7 @@ def seal(
 def verify(
     *,
     sealed: tuple[Path, ...],
+    env: str | None,
     certificate: Path | None,
     keys: tuple[Path, ...],
     against: Path | None,
@@ -146,6 +166,7 @@ def verify(
 
     findings: list[verification.Finding] = []
     with told():
+        certificate, _ = _of_environment(env, certificate)
         cert = sealing.certificate(folders.read(certificate), name=str(certificate)) if (
             certificate) else None  # fmt: skip
         opened = [sealing.private_key(folders.read(key), name=str(key)) for key in keys]
@@ -177,6 +198,16 @@ def verify(
         click.echo(f"{mark} {finding.about}: {finding.sentence}")
     if any(finding.kind == "problem" for finding in findings):
         raise click.exceptions.Exit(exits.FAILED)
+
+
+def _of_environment(name: str | None, certificate: Path | None) -> tuple[Path | None, str | None]:
+    """The certificate, and the environment's scope where one is named."""
+    found = chosen(name)
+    if found is None:
+        return certificate, None
+    if certificate is None and found.secrets.certificate is not None:
+        certificate = checkout() / found.secrets.certificate
+    return certificate, found.secrets.scope
 
 
 def _objects(path: Path) -> list[Object]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sightline.secrets import manifests, marks, sealing, verification
 from sightline.secrets.errors import FormatError, RefusedError
@@ -45,22 +46,29 @@ def seal_all(
     *,
     name: str,
     scope: Scope | None = None,
+    keys: Sequence[rsa.RSAPrivateKey] = (),
     before: Mapping[tuple[str | None, str], SealedSecret] | None = None,
     mark_key: str | None = None,
 ) -> Sealed:
     """Seal every Secret among objects; the others stay as they are.
 
-    Without `scope` a Secret's annotations say it, else it is strict. `before` is what was sealed
-    already, by namespace and name. Raises RefusedError when there is no Secret.
+    Without `scope` a Secret's annotations say it, else it is strict. With the controller's `keys`
+    what is sealed already is opened and sealed anew. `before` is what was sealed already, by
+    namespace and name. Raises RefusedError when there is no Secret.
     """
     steps: list[SealStep] = []
     made: list[Object] = []
     for each in plain:
-        if not manifests.is_secret(each):
+        wanted = scope
+        if keys and sealing.is_sealed(each):
+            opened = sealing.sealed_secret(each, name=name)
+            secret, wanted = sealing.unseal(opened, keys), scope or opened.scope
+        elif manifests.is_secret(each):
+            secret = manifests.secret(each, name=name)
+        else:
             made.append(each)
             continue
-        secret = manifests.secret(each, name=name)
-        step, sealed = _seal(secret, to, scope, before or {}, mark_key)
+        step, sealed = _seal(secret, to, wanted, before or {}, mark_key)
         steps.append(step)
         made.append(sealed.manifest())
     if not steps:

@@ -126,3 +126,23 @@ def test_an_old_certificate_is_refused(sightline: Command, place: Place) -> None
     assert ended.code == exits.FAILED
     assert "ended on" in ended.complaint
     assert not place.out.exists()
+
+
+def test_with_the_controllers_key_a_file_is_sealed_anew_for_a_newer_certificate(
+    sightline: Command, place: Place, tmp_path: Path
+) -> None:
+    _seal(sightline, place)
+    newer = sealing_key()
+    (tmp_path / "newer.pem").write_bytes(newer.certificate)
+    (tmp_path / "newer-key.pem").write_bytes(newer.private)
+    again = sightline(
+        "secrets", "seal", str(place.out), "--key", str(place.key), "--certificate",
+        str(tmp_path / "newer.pem"), "--folder", str(place.folder), "--out", str(place.out),
+    )  # fmt: skip
+    assert again.code == exits.OK, again.err
+    more = ("--against", str(place.plain), "--certificate", str(tmp_path / "newer.pem"))
+    good = _verify(sightline, place, "--key", str(tmp_path / "newer-key.pem"), *more)
+    assert good.code == exits.OK, good.out
+    old = _verify(sightline, place, "--key", str(place.key), *more)
+    assert old.code == exits.FAILED
+    assert "no key opens it" in old.out
