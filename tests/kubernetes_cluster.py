@@ -68,6 +68,7 @@ class Cluster:
             self.machine = Machine(self.plan, known["processes"])
             self.machine.stays = True
             self._registry_port = known["registry_port"]
+            self._first = known["first"]
         else:
             self.machine = None
             self.registry = os.environ.get("SIGHTLINE_REGISTRY", "")
@@ -321,6 +322,7 @@ class Cluster:
             "workers": self.plan.workers,
             "processes": self._ours.processes,
             "registry_port": self._registry_port,
+            "first": self._first,
         }
         (self.plan.folder / STATE).write_text(json.dumps(known, indent=1))
 

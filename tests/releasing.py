@@ -28,6 +28,7 @@ class SiteCheckout:
         self.sightline = sightline
         self.remote = folder / "remote.git"
         self.root = folder / "checkout"
+        self.keys = folder / "keys"
         self.git_at(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.remote))
         self.git_at(folder, "clone", "--quiet", str(self.remote), str(self.root))
         shutil.copytree(CHART, self.root / "chart")
@@ -39,7 +40,7 @@ class SiteCheckout:
         self.git("commit", "--quiet", "-m", "the site")
         self.git("push", "--quiet", "origin", "main")
 
-    def write(self, also: dict[str, Any]) -> None:
+    def write(self, also: dict[str, Any], *, signed: bool = False) -> None:
         """The environment's file."""
         sightline = self.sightline
         document = {
@@ -49,8 +50,13 @@ class SiteCheckout:
                 "namespace": sightline.namespace,
             },
             "chart": {"path": "chart", "values": ["values.yaml"], "timeout_seconds": 180},
-            "images": {"registry": sightline.cluster.registry},
-            "guards": {"signed_images": False},
+            "images": {
+                "registry": sightline.cluster.registry,
+                "reached_as": sightline.cluster.registry_here,
+                "insecure": True,
+                "public_key": "images.pub",
+            },
+            "guards": {"signed_images": signed},
             "git": {"file": FILE},
             "watch": {"minutes": 0.2},
             **also,
@@ -89,6 +95,14 @@ class SiteCheckout:
         assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         document = json.loads(done.stdout) if done.stdout.strip() else {}
         return Ran(code=done.returncode, said=document, told=done.stderr, seconds=seconds)
+
+    def sightline_images(self, *arguments: str) -> None:
+        """`sightline images …`, with the signing key's password in the environment."""
+        done = subprocess.run(
+            [SIGHTLINE, "images", *arguments], cwd=self.root, capture_output=True, text=True,
+            env=os.environ | {"COSIGN_PASSWORD": "of tests"}, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
     def killed(self, *arguments: str, at: str) -> str:
         """The same, killed (SIGKILL, helm included) once it says `at`; what it had said."""

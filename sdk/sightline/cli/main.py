@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": ("sightline.cli.doctor", "Say what is installed, what is missing and what to type."),
     "releases": ("sightline.cli.releases", "Release a version, watch it, and go back."),
     "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
+    "images": ("sightline.cli.images", "Build images, scan, sign and push them, and bundle them."),
     "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
     "secrets": (
         "sightline.cli.secrets",

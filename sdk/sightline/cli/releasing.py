@@ -93,6 +93,7 @@ def world_of(
     from sightline.releases.helm import Helm  # noqa: PLC0415
     from sightline.releases.kubernetes import ClusterStore  # noqa: PLC0415
     from sightline.releases.metrics import PodMetrics, PrometheusBudget  # noqa: PLC0415
+    from sightline.releases.registry import ImageRegistry  # noqa: PLC0415
     from sightline.releases.world import World  # noqa: PLC0415
 
     clock, who = SystemClock(), f"{getpass.getuser()}@{socket.gethostname()}"
@@ -107,7 +108,7 @@ def world_of(
         log=store,
         chart=Helm(env, root=root, program=helm, kubeconfig=kubeconfig, context=context),
         namespace=there.namespace,
-        registry=None,
+        registry=None if env.images.registry is None else ImageRegistry(env.images, root=root),
         budget=PodMetrics(there.pods, there.namespace)
         if prometheus is None
         else PrometheusBudget(prometheus, namespace, clock=clock.seconds),
