@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cop_gateway.delivery.credential_files import CredentialFiles
 from fakes.authority import DAY, Authority, server_context
 from fakes.enrolment import EnrolmentServer
-from running import started
 from sightline.cli import exits
-from taky_tls import TlsTaky
 
 CA = Authority("TAK CA")
 
@@ -163,37 +159,3 @@ def test_a_wrong_password_and_a_signature_of_another_key_are_said(
     server.other_key = CA.issue().key.public_key()
     assert "another key" in client.enrol().stderr
     assert not (client.out / "client.pem").exists()
-
-
-def test_taky_takes_the_certificate_that_was_enrolled(
-    tmp_path: Path, sightline: Callable[..., Any]
-) -> None:
-    """A real TAK server whose CA signed it."""
-    taky = TlsTaky(tmp_path)
-    authority = Authority("taky")
-    authority.certificate = x509.load_pem_x509_certificate(
-        (taky.site / "ssl" / "ca.crt").read_bytes()
-    )
-    authority.name = authority.certificate.subject
-    authority.key = load_pem_private_key((taky.site / "ssl" / "ca.key").read_bytes(), None)
-    server = EnrolmentServer(tmp_path, authority)
-    try:
-        client = Client(tmp_path, server, sightline)
-        done = client.enrol()
-        assert done.returncode == exits.OK, done.stderr
-    finally:
-        server.close()
-    with started(taky):
-        context = client.credentials().context(verify_hostname=False)
-        with (
-            socket.create_connection(("127.0.0.1", taky.port), 5) as plain,
-            context.wrap_socket(plain, server_hostname="localhost") as session,
-        ):
-            session.sendall(
-                b'<event version="2.0" uid="ping" type="t-x-c-t" how="m-g"'
-                b' time="2026-01-01T00:00:00Z" start="2026-01-01T00:00:00Z"'
-                b' stale="2099-01-01T00:00:00Z"><point lat="0" lon="0" hae="0" ce="1" le="1"/>'
-                b"<detail/></event>"
-            )
-            session.settimeout(10)
-            assert b"t-x-c-t-r" in session.recv(4096)
