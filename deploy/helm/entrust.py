@@ -3,10 +3,11 @@
     python deploy/helm/entrust.py --folder ~/sightline-secrets | kubectl apply --server-side -f -
 
 What is missing in the folder is made and what is there is kept, so that a second run prints the
-same. FOLDER/holders.toml says who has an API key of which service and for what; add a line, and
-the new key is in FOLDER/ID-key. What lies in FOLDER/tak (data packages, certificates) becomes the
-Secret sightline-tak. The Namespace comes along, since Secrets need one. Server-side,
-because a client-side apply would write the Secrets into an annotation as well.
+same; `sightline secrets rotate` changes it. FOLDER/holders.toml says who has an API key of which
+service and for what; add a line, and the new key is in FOLDER/ID-key. What lies in FOLDER/tak (data
+packages, certificates) becomes the Secret sightline-tak. The Namespace comes along, since Secrets
+need one. Server-side, because a client-side apply would write the Secrets into an annotation as
+well. For Git: `| sightline secrets seal --certificate FILE --folder FOLDER --out FILE` instead.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import os
 import re
 import secrets
 import sys
@@ -28,6 +28,9 @@ import msgspec
 from access.errors import KeysError
 from access.keys import entry_of, new_key
 from access.roles import Role
+from sightline.secrets import api_keys, token_keys
+from sightline.secrets.errors import SecretsError
+from sightline.secrets.folder import Folder
 
 HOLDERS = """\
 # Who has an API key of which service, and for what (detect, read, operate). A holder's key is the
@@ -61,46 +64,22 @@ class Holders(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gateway: dict[str, tuple[Role, ...]]
 
 
-class Folder:
-    """Secrets as files that are their owner's alone."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_mode & 0o077:
-            raise EntrustError(f"{path} can be read by others: chmod 700 {path}")
-
-    def kept(self, name: str, made: str) -> str:
-        """What is here under this name already, else what was made now."""
-        path = self.path / name
-        if not path.exists():
-            part = path.with_name(f".{name}.part")
-            part.unlink(missing_ok=True)
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-                file.write(made)
-                os.fsync(file.fileno())
-            part.rename(path)
-        return self.read(name)
-
-    def read(self, name: str) -> str:
-        """What is here under this name."""
-        return (self.path / name).read_text(encoding="utf-8").rstrip("\r\n")
-
-    def holders(self) -> Holders:
-        """Who has a key, and for what."""
-        text = self.kept("holders.toml", HOLDERS)
-        try:
-            return msgspec.convert(tomllib.loads(text), Holders)
-        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-            raise EntrustError(f"{self.path / 'holders.toml'}: {error}") from error
+def holders(folder: Folder) -> Holders:
+    """Who has a key, and for what."""
+    text = folder.kept("holders.toml", HOLDERS.encode())
+    try:
+        return msgspec.convert(tomllib.loads(text), Holders)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise EntrustError(f"{folder.path / 'holders.toml'}: {error}") from error
 
 
-def keys(folder: Folder, holders: Mapping[str, tuple[Role, ...]]) -> str:
-    """A service's file of keys."""
+def keys(folder: Folder, having: Mapping[str, tuple[Role, ...]]) -> str:
+    """A service's file of keys, with those that were replaced and have not ended."""
     entries = []
-    for who, roles in sorted(holders.items()):
+    for who, roles in sorted(having.items()):
         fresh, _ = new_key(who, roles)
-        entry = entry_of(folder.kept(f"{who}-key", fresh), roles)
+        key = folder.kept(f"{who}-key", fresh.encode())
+        entry = entry_of(key, roles, earlier=api_keys.earlier(folder, who))
         # Without its date: the same today and tomorrow, or pods would start anew for nothing.
         entries.append(_DATE.sub("", entry))
     return "\n".join(entries)
@@ -108,37 +87,42 @@ def keys(folder: Folder, holders: Mapping[str, tuple[Role, ...]]) -> str:
 
 def contents(folder: Folder, database: str) -> dict[str, dict[str, str]]:
     """By the Secret's name: what is in it."""
-    holders = folder.holders()
-    if "detect" not in holders.gateway.get("detection", ()):
+    having = holders(folder)
+    if "detect" not in having.gateway.get("detection", ()):
         raise EntrustError(
             f"{folder.path / 'holders.toml'}: [gateway] needs a key of `detection` for detect, by "
             "which frames are committed"
         )
-    token = folder.kept("token-secret", secrets.token_urlsafe(48))
+    token = folder.kept("token-secret", secrets.token_urlsafe(48).encode())
     made = {
         "sightline-cop-gateway": {
-            "keys.toml": keys(folder, holders.gateway),
+            "keys.toml": keys(folder, having.gateway),
             "token-secret": token,
         },
         "sightline-detection": {
-            "keys.toml": keys(folder, holders.detection),
+            "keys.toml": keys(folder, having.detection),
             "token-secret": token,
-            "gateway-key": folder.read("detection-key"),
+            "gateway-key": folder.text("detection-key"),
         },
     }
-    if "deployer" in holders.detection:
-        made["sightline-deployer"] = {"key": folder.read("deployer-key")}
+    if folder.has(token_keys.NAME):
+        for service in ("sightline-cop-gateway", "sightline-detection"):
+            made[service][token_keys.NAME] = folder.text(token_keys.NAME)
+    if "deployer" in having.detection:
+        made["sightline-deployer"] = {"key": folder.text("deployer-key")}
     if database == "embedded":
-        password = folder.kept("database-password", secrets.token_urlsafe(32))
+        password = folder.kept("database-password", secrets.token_urlsafe(32).encode())
         made["sightline-database"] = {"password": password}
-        made["sightline-cop-gateway"]["database-url"] = URL.format(password=password)
+        # After `sightline secrets rotate database` it is another user's, and in a file.
+        url = folder.text("database-url") if folder.has("database-url") else None
+        made["sightline-cop-gateway"]["database-url"] = url or URL.format(password=password)
     elif database == "external":
         if not (folder.path / "database-url").exists():
             raise EntrustError(
                 f"{folder.path / 'database-url'} is missing: write PostgreSQL's address into it, "
                 "such as postgresql://user:password@host/name"
             )
-        made["sightline-cop-gateway"]["database-url"] = folder.read("database-url")
+        made["sightline-cop-gateway"]["database-url"] = folder.text("database-url")
     return made
 
 
@@ -195,7 +179,7 @@ def main(argv: list[str] | None = None) -> int:
             name: {file: text.encode() for file, text in texts.items()}
             for name, texts in contents(folder, asked.database).items()
         }
-    except (EntrustError, KeysError, OSError) as error:
+    except (EntrustError, KeysError, SecretsError, OSError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     if tak := files(folder.path / "tak"):

@@ -5,6 +5,7 @@ from access.errors import AccessError, KeysError, NotAllowedError, NotKnownError
 from access.gate import ANONYMOUS, Gate, Principal
 from access.keys import KeyRing, new_key
 from access.roles import ROLES, Role, allows
+from access.signing import SigningKeys
 from access.tokens import Tokens
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "NotKnownError",
     "Principal",
     "Role",
+    "SigningKeys",
     "Tokens",
     "allows",
     "new_key",

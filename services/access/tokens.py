@@ -1,8 +1,10 @@
 """Tokens (JWT, RFC 7519): those that we issue for an API key, and those of an identity provider.
 
-Ours are HS256 under a secret of our own. A provider's are RS256 or ES256 under the public keys of a
-JWKS file (RFC 7517). Which algorithms are believed is decided by the kind of the key and never by
-the token's own header, so that a public key cannot be taken for a secret (RFC 8725, 3.1).
+Ours are signed with a key of our own (ES256 or EdDSA, `access.signing`), else HS256 under a secret
+that all services share; tokens of either are believed where both are set. A provider's are RS256 or
+ES256 under the public keys of a JWKS file (RFC 7517). Which algorithms are believed is decided by
+the kind of the key and never by the token's own header, so that a public key cannot be taken for a
+secret (RFC 8725, 3.1).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import jwt
 from access.errors import KeysError, NotKnownError
 from access.keys import Holder
 from access.roles import ROLES, Role
+from access.signing import SigningKeys
 
 LEEWAY_SECONDS = 30
 SHORTEST_SECRET = 32
@@ -30,9 +33,10 @@ _ALGORITHMS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tokens:
-    """What is believed: our secret, the provider's keys by their id, issuer and audience."""
+    """What is believed: our keys and secret, the provider's keys by their id, issuer, audience."""
 
     secret: str | None = None
+    signing: SigningKeys | None = None
     keys: Mapping[str, jwt.PyJWK] | None = None
     issuer: str | None = None
     audience: str = _OURS
@@ -41,11 +45,12 @@ class Tokens:
     def __post_init__(self) -> None:
         if self.secret is not None and len(self.secret.encode()) < SHORTEST_SECRET:
             raise KeysError(f"the token secret is shorter than {SHORTEST_SECRET} bytes")
+        if self.signing and self.keys and (both := self.signing.keys.keys() & self.keys.keys()):
+            raise KeysError(f"kid {min(both)} is a key of ours and one of the provider's")
 
     def issue(self, holder: Holder, *, now: datetime) -> tuple[str, datetime]:
         """A token for whoever showed a key, and when it ends."""
-        if self.secret is None:
-            raise NotKnownError("this service issues no tokens: it has no token secret")
+        signer = self.signing.signer(now) if self.signing else None
         ends = now + self.lifetime
         claims = {
             "iss": _OURS,
@@ -56,6 +61,14 @@ class Tokens:
             "nbf": now,
             "exp": ends,
         }
+        if signer is not None:
+            headers = {"kid": signer.kid}
+            return jwt.encode(claims, signer.private, signer.algorithm, headers=headers), ends
+        if self.secret is None:
+            raise NotKnownError(
+                "this service issues no tokens: it has neither a key that signs now nor a token"
+                " secret"
+            )
         return jwt.encode(claims, self.secret, algorithm="HS256"), ends
 
     def holder(self, token: str, *, now: datetime) -> Holder:
@@ -64,7 +77,7 @@ class Tokens:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError as error:
             raise NotKnownError("the token is not a JWT") from error
-        key, algorithms, issuer = self._key(header)
+        key, algorithms, issuer = self._key(header, now)
         try:
             claims = jwt.decode(
                 token,
@@ -85,10 +98,14 @@ class Tokens:
         _check_times(claims, now)
         return Holder(id=str(claims["sub"])[:128], roles=_roles(claims.get("roles")))
 
-    def _key(self, header: Mapping[str, Any]) -> tuple[Any, Sequence[str], str | None]:
+    def _key(
+        self, header: Mapping[str, Any], now: datetime
+    ) -> tuple[Any, Sequence[str], str | None]:
         known = header.get("kid")
         if known is None and self.secret is not None:
             return self.secret, ("HS256",), _OURS
+        if self.signing and isinstance(known, str) and (own := self.signing.believed(known, now)):
+            return own.public, (own.algorithm,), _OURS
         if self.keys and isinstance(known, str) and known in self.keys:
             key = self.keys[known]
             return key.key, _ALGORITHMS[str(key.key_type)], self.issuer

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
+import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +26,7 @@ from sightline.messages.value import Answer
 from telemetry import logs
 
 TOKEN_PATH = "/v1/auth/token"  # noqa: S105 - a path
+KEYS_PATH = "/v1/auth/keys"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Rules = Mapping[tuple[str, str], Role | None]
@@ -43,7 +45,52 @@ class IssuedToken(Answer, frozen=True, kw_only=True):
     """Seconds."""
 
 
+class PublicKey(Answer, frozen=True, kw_only=True):
+    """A key that our tokens are signed with, as in RFC 7517."""
+
+    kty: Literal["EC", "OKP"]
+    crv: Literal["P-256", "Ed25519"]
+    x: str
+    y: str | None = None
+    kid: str
+    alg: Literal["ES256", "EdDSA"]
+    use: Literal["sig"] = "sig"
+
+
+class PublicKeys(Answer, frozen=True, kw_only=True):
+    """A JWKS. Empty where no keys of our own sign tokens."""
+
+    keys: tuple[PublicKey, ...]
+
+
 OPERATIONS: openapi.Operations = {
+    ("GET", KEYS_PATH): openapi.Operation(
+        name="listTokenKeys",
+        tag="access",
+        summary="The keys that tokens are signed with",
+        text="Public parts alone (JWKS, RFC 7517): the key that signs now, one that will soon, and"
+        " earlier ones whose last tokens have not ended. Whoever believes our tokens fetches them.",
+        replies=(
+            openapi.json_reply(
+                PublicKeys,
+                "The keys.",
+                examples={
+                    "One key": PublicKeys(
+                        keys=(
+                            PublicKey(
+                                kty="OKP",
+                                crv="Ed25519",
+                                x="11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                                kid="kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+                                alg="EdDSA",
+                            ),
+                        )
+                    )
+                },
+                headers=(refusals.NO_STORE,),
+            ),
+        ),
+    ),
     ("POST", TOKEN_PATH): openapi.Operation(
         name="issueToken",
         tag="access",
@@ -70,17 +117,18 @@ OPERATIONS: openapi.Operations = {
             openapi.Refusal(
                 status=404,
                 type="no-tokens",
-                meaning="This service issues none: it has no token secret.",
-                detail="this service issues no tokens: it has no token secret",
+                meaning="This service issues none: no key signs now, and it has no token secret.",
+                detail="this service issues no tokens: it has neither a key that signs now nor a"
+                " token secret",
             ),
         ),
-    )
+    ),
 }
 
 
 def role_of(rules: Rules, method: str, route: str) -> Role | None:
     """What a call takes under these rules."""
-    if route in PATHS or route in (TOKEN_PATH, call.PATH):
+    if route in PATHS or route in (TOKEN_PATH, KEYS_PATH, call.PATH):
         return None
     # HEAD is answered by whatever answers GET.
     method = "GET" if method == "HEAD" else method
@@ -170,8 +218,19 @@ class Guard:
             ) from error
 
     def routes(self) -> list[Route]:
-        """POST /v1/auth/token: a token for an API key."""
-        return [Route(TOKEN_PATH, self._token, methods=["POST"])]
+        """A token for an API key, and the keys that tokens are signed with."""
+        return [
+            Route(TOKEN_PATH, self._token, methods=["POST"]),
+            Route(KEYS_PATH, self._keys, methods=["GET"]),
+        ]
+
+    async def _keys(self, _request: Request) -> Response:
+        signing = self.keychain.gate.tokens.signing
+        listed = signing.public(self.clock()) if signing else []
+        return json_answer(
+            PublicKeys(keys=tuple(msgspec.convert(each, PublicKey) for each in listed)),
+            headers=NOT_KEPT,
+        )
 
     async def _token(self, request: Request) -> Response:
         key = shown(request.headers)

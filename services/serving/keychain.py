@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from access import ROLES, Gate, KeyRing, KeysError, Role, Tokens
+from access import ROLES, Gate, KeyRing, KeysError, Role, SigningKeys, Tokens
 from access.tokens import key_set
 from serving.errors import ConfigurationError
 from serving.stamp import Stamp, stamp
@@ -34,6 +34,9 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The `aud` that every token must have."""
     token_secret: Annotated[str, Meta(min_length=32)] | None = None
     """Signs the tokens of POST /v1/auth/token; named by its file, the same for every replica."""
+    signing_keys: str | None = None
+    """File with keys of our own (JWKS) that sign those tokens instead, or just believe them where
+    the file has public parts alone; `sightline secrets rotate token` makes and changes it."""
     token_seconds: Annotated[int, Meta(ge=60, le=86_400)] = 900
     """How long those are good."""
     anonymous: tuple[Role, ...] = ()
@@ -50,7 +53,7 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     @property
     def configured(self) -> bool:
         """Whether anybody can be told from anybody else."""
-        return self.keys is not None or self.jwks is not None
+        return not (self.keys is None and self.jwks is None and self.signing_keys is None)
 
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -64,9 +67,11 @@ class Keychain:
         if not settings.configured and not settings.open and host not in LOOPBACK:
             raise ConfigurationError(
                 f"access: {host} is reached from other machines, and nothing says who may do what:"
-                " set access.keys or access.jwks, or access.open = true to let everybody in"
+                " set access.keys, access.jwks or access.signing_keys, or access.open = true to let"
+                " everybody in"
             )
-        self._files = [Path(name) for name in (settings.keys, settings.jwks) if name is not None]
+        named = (settings.keys, settings.jwks, settings.signing_keys)
+        self._files = [Path(name) for name in named if name is not None]
         self._stamps = self._stamp()
         try:
             self.gate = self._read()
@@ -108,6 +113,7 @@ class Keychain:
             else KeyRing(entries={}),
             tokens=Tokens(
                 secret=wanted.token_secret,
+                signing=_signing(wanted.signing_keys),
                 keys=key_set(_text(wanted.jwks), name=wanted.jwks) if wanted.jwks else None,
                 issuer=wanted.issuer,
                 audience=wanted.audience,
@@ -118,6 +124,10 @@ class Keychain:
 
     def _stamp(self) -> list[Stamp | None]:
         return [stamp(path) for path in self._files]
+
+
+def _signing(name: str | None) -> SigningKeys | None:
+    return None if name is None else SigningKeys.parse(_text(name), name=name)
 
 
 def _text(name: str) -> str:

@@ -8,7 +8,7 @@ import click
 
 
 class Duration(click.ParamType[float]):
-    """Seconds, of 30s, 2m or 1h."""
+    """Seconds, of 30s, 2m, 1h or 7d."""
 
     name = "duration"
 

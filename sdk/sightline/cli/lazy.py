@@ -29,9 +29,12 @@ class LazyGroup(click.Group):
         if cmd_name not in self.lazily:
             return None
         module, _ = self.lazily[cmd_name]
-        command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
-        assert isinstance(command, click.Command)
-        return command
+        # By its own name: a function cannot be called `list` beside those that use lists.
+        return next(
+            each
+            for each in vars(importlib.import_module(module)).values()
+            if isinstance(each, click.Command) and each.name == cmd_name
+        )
 
     def format_commands(
         self,

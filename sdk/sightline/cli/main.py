@@ -28,6 +28,10 @@ COMMANDS = {
     "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
     "images": ("sightline.cli.images", "Build images, scan, sign and push them, and bundle them."),
     "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
+    "secrets": (
+        "sightline.cli.secrets",
+        "Seal, fetch, rotate and escrow secrets; find leaked ones.",
+    ),
     "completion": ("sightline.cli.completion", "What a shell needs to complete all this."),
 }
 """By name: its module, and one line for the list."""

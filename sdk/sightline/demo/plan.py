@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from sightline.demo.errors import DemoError
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST_SECONDS = 30 * 86_400.0
 
 
@@ -39,12 +39,12 @@ def tak_address(url: str) -> tuple[str, int]:
 
 
 def duration(text: str) -> float:
-    """Seconds of 30s, 2m, 1h or a bare number. Raises ValueError naming what it got."""
+    """Seconds of 30s, 2m, 1h, 7d or a bare number. Raises ValueError naming what it got."""
     number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1.0)
     try:
         seconds = float(number) * unit
     except ValueError:
-        raise ValueError(f"{text!r} is not a duration such as 30s, 2m or 1h") from None
+        raise ValueError(f"{text!r} is not a duration such as 30s, 2m, 1h or 7d") from None
     if not 0 < seconds <= _LONGEST_SECONDS:
         raise ValueError(f"{text!r} is outside 0..30 days")
     return seconds

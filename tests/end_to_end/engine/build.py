@@ -26,6 +26,7 @@ PROGRAMS = {
     "helm3": (HERE / "helm", "helm.sh/helm/v3/cmd/helm"),
     "loki": (HERE / "loki", "github.com/grafana/loki/v3/cmd/loki"),
     "otelcol": (HERE / "collector", "."),
+    "sealing": (HERE / "sealing", "."),
     "cluster": (CLUSTER / "programs", "."),
     "cluster-pod": (CLUSTER / "pod", "."),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access import ROLES, Gate, KeyRing, KeysError, NotAllowedError, NotKnownError, Tokens, new_key
+from access.keys import entry_of
 from access.roles import INCLUDES, allows
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -94,3 +96,26 @@ def test_an_operator_may_read_and_nobody_else_may_what_they_were_not_given() -> 
     }  # fmt: skip
     assert INCLUDES.keys() == set(ROLES)
     assert not allows(set(), "read")
+
+
+def test_a_key_that_was_replaced_opens_until_it_ends() -> None:
+    old, _ = new_key("drone-7", ("read",))
+    new, _ = new_key("drone-7", ("read",))
+    ends = NOW + timedelta(days=7)
+    digest = hashlib.sha256(old.encode()).hexdigest()
+    keys = ring(entry_of(new, ("read",), earlier={digest: ends}))
+    for key in (old, new):
+        assert keys.holder(key, now=ends - timedelta(seconds=1)).id == "drone-7"
+    assert keys.holder(new, now=ends).id == "drone-7"
+    with pytest.raises(NotKnownError, match="replaced"):
+        keys.holder(old, now=ends)
+    with pytest.raises(NotKnownError, match="not known"):
+        keys.holder(new_key("drone-7", ("read",))[0], now=NOW)
+
+
+def test_when_a_replaced_key_ends_must_be_said_with_its_time_zone() -> None:
+    entry = f'{ENTRY}earlier = [{{sha256 = "{"0" * 64}", expires = 2026-12-01T00:00:00}}]\n'
+    with pytest.raises(KeysError, match="time zone"):
+        ring(entry)
+    with pytest.raises(KeysError, match="expires"):
+        ring(f'{ENTRY}earlier = [{{sha256 = "{"0" * 64}"}}]\n')

@@ -13,7 +13,9 @@ import pytest
 from sightline.cli import exits
 from sightline.cli.main import cli
 
-COMMANDS = ("demo", "simulate", "detect", "watch", "models", "doctor", "colours", "backups")
+COMMANDS = (
+    "demo", "simulate", "detect", "watch", "models", "doctor", "colours", "backups", "secrets",
+)  # fmt: skip
 HEAVY = (
     "cv2", "numpy", "onnxruntime", "starlette", "uvicorn", "structlog", "PIL", "taky",
     "kubernetes", "psycopg",
@@ -65,6 +67,9 @@ def test_the_version_is_the_distributions(sightline: Command) -> None:
         ("backups",),
         ("backups", "create", "--target", "."),
         ("backups", "restore", "--from", "/no/such/folder"),
+        ("secrets",),
+        ("secrets", "scan", "/no/such/file"),
+        ("secrets", "scan", "--staged", "--git"),
         ("colours",),
         ("colours", "switch", "--to", "red"),
         ("colours", "preflight", "--to", "blue", "--release", "blue"),
