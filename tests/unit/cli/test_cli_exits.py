@@ -13,7 +13,17 @@ import pytest
 from sightline.cli import exits
 from sightline.cli.main import cli
 
-COMMANDS = ("demo", "simulate", "detect", "watch", "models", "doctor", "colours", "backups")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "detect",
+    "watch",
+    "models",
+    "doctor",
+    "colours",
+    "images",
+    "backups",
+)
 HEAVY = (
     "cv2", "numpy", "onnxruntime", "starlette", "uvicorn", "structlog", "PIL", "taky",
     "kubernetes", "psycopg",
@@ -65,6 +75,13 @@ def test_the_version_is_the_distributions(sightline: Command) -> None:
         ("backups",),
         ("backups", "create", "--target", "."),
         ("backups", "restore", "--from", "/no/such/folder"),
+        ("images",),
+        ("images", "push", "/no/such/layout", "--registry", "r.example"),
+        ("images", "push", "/no/such/layout"),
+        ("images", "verify", "r.example/a:1"),
+        ("images", "sign", "--key", "/no/such/key"),
+        ("images", "sbom", "r.example/A"),
+        ("images", "bundle", "verify", "/no/such/bundle", "--public-key", "/no/such/key"),
         ("colours",),
         ("colours", "switch", "--to", "red"),
         ("colours", "preflight", "--to", "blue", "--release", "blue"),
