@@ -185,7 +185,7 @@ def test_cosign_accepts_what_we_sign_and_refuses_another_key(pushed, built, tmp_
     built.images("keys", "--output", tmp_path)
     built.cosign(
         "verify", "--key", tmp_path / "cosign.pub", "--insecure-ignore-tlog",
-        f"{pushed}/sightline-cli:e2e", code=10,
+        f"{pushed}/sightline-cli:e2e", code=12,
     )  # fmt: skip
     built.images("verify", f"{pushed}/sightline-cli:e2e", "--public-key", tmp_path / "cosign.pub",
                  code=1)  # fmt: skip
