@@ -68,6 +68,7 @@ class Cluster:
             self.machine = Machine(self.plan, known["processes"])
             self.machine.stays = True
             self._registry_port = known["registry_port"]
+            self._first = known["first"]
         else:
             self.machine = None
             self.registry = os.environ.get("SIGHTLINE_REGISTRY", "")
@@ -246,7 +247,15 @@ class Cluster:
         """As an upgrade of the control plane does, or a crash: gone at once, and back by itself."""
         part = "kube-apiserver"
         self._ours.power_off(part)
-        self._ours.start(part, self._program(*self._first[part]), within="network-control")
+
+        def comes_up() -> bool:
+            # The kernel may hold its port for a moment longer: then it ends at once.
+            if not self._ours.runs(part):
+                self._ours.start(part, self._program(*self._first[part]), within="network-control")
+            time.sleep(1)
+            return self._ours.runs(part)
+
+        wait_for(comes_up, seconds=30, what="the API server to stay up")
         self._save()
 
     def start_node(self, number: int) -> None:
@@ -321,6 +330,7 @@ class Cluster:
             "workers": self.plan.workers,
             "processes": self._ours.processes,
             "registry_port": self._registry_port,
+            "first": self._first,
         }
         (self.plan.folder / STATE).write_text(json.dumps(known, indent=1))
 

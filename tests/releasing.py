@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class SiteCheckout:
         self.sightline = sightline
         self.remote = folder / "remote.git"
         self.root = folder / "checkout"
+        self.keys = folder / "keys"
         self.git_at(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.remote))
         self.git_at(folder, "clone", "--quiet", str(self.remote), str(self.root))
         shutil.copytree(CHART, self.root / "chart")
@@ -39,7 +41,7 @@ class SiteCheckout:
         self.git("commit", "--quiet", "-m", "the site")
         self.git("push", "--quiet", "origin", "main")
 
-    def write(self, also: dict[str, Any]) -> None:
+    def write(self, also: dict[str, Any], *, signed: bool = False) -> None:
         """The environment's file."""
         sightline = self.sightline
         document = {
@@ -49,8 +51,13 @@ class SiteCheckout:
                 "namespace": sightline.namespace,
             },
             "chart": {"path": "chart", "values": ["values.yaml"], "timeout_seconds": 180},
-            "images": {"registry": sightline.cluster.registry},
-            "guards": {"signed_images": False},
+            "images": {
+                "registry": sightline.cluster.registry,
+                "reached_as": sightline.cluster.registry_here,
+                "insecure": True,
+                "public_key": "images.pub",
+            },
+            "guards": {"signed_images": signed},
             "git": {"file": FILE},
             "watch": {"minutes": 0.2},
             **also,
@@ -90,8 +97,19 @@ class SiteCheckout:
         document = json.loads(done.stdout) if done.stdout.strip() else {}
         return Ran(code=done.returncode, said=document, told=done.stderr, seconds=seconds)
 
-    def killed(self, *arguments: str, at: str) -> str:
-        """The same, killed (SIGKILL, helm included) once it says `at`; what it had said."""
+    def sightline_images(self, *arguments: str) -> None:
+        """`sightline images …`, with the signing key's password in the environment."""
+        done = subprocess.run(
+            [SIGHTLINE, "images", *arguments], cwd=self.root, capture_output=True, text=True,
+            env=os.environ | {"COSIGN_PASSWORD": "of tests"}, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    def killed(self, *arguments: str, at: str, meanwhile: Callable[[], None]) -> str:
+        """The same, stopped once it says `at`, and killed after `meanwhile`; what it had said.
+
+        Helm as well, with SIGKILL.
+        """
         process = subprocess.Popen(
             self.command(*arguments), cwd=self.root, text=True, env=os.environ | {"CI": "1"},
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
@@ -102,6 +120,8 @@ class SiteCheckout:
             for line in process.stderr:
                 said += line
                 if at in line:
+                    os.killpg(process.pid, signal.SIGSTOP)
+                    meanwhile()
                     break
         finally:
             os.killpg(process.pid, signal.SIGKILL)

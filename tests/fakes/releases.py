@@ -109,9 +109,7 @@ class FakeChart:
     def installed(self) -> Installed | None:
         if self.values is None:
             return None
-        return Installed(
-            values=self.values, documents=documents(self.values), chart="sightline-0.1.0"
-        )
+        return Installed(values=self.values, documents=documents(self.values))
 
     def rendered(self, values: Values) -> tuple[Document, ...]:
         return documents(merged(self.files, values))

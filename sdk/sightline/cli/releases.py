@@ -59,7 +59,9 @@ def plan(
     """Say what a release would do, and what is against it; change nothing."""
     with desk(None, **place) as there:
         made = there.releases.planned(
-            _target(there, version, models, values_file), reason=reason, smoke=smoke
+            _target(there, version, models, values_file),
+            reason=reason or f"release {version}",
+            smoke=smoke,
         )
     words.show(made, as_json=as_json)
     if made.refused:
@@ -85,6 +87,7 @@ def apply(
 
     with progress() as watch, desk(watch, **place) as there:
         target = _target(there, version, models, values_file)
+        reason = reason or f"release {version}"
         made = there.releases.planned(target, reason=reason, smoke=smoke)
         if identity is not None and identity != made.id:
             raise Failure(
@@ -99,7 +102,7 @@ def apply(
         words.told(made, err=True)
         confirm(f"Release {version} into {made.colour} of {made.environment}?", yes=yes)
         try:
-            done = there.releases.apply(made, Journal(watch), reason=reason or f"release {version}")
+            done = there.releases.apply(made, Journal(watch), reason=reason)
         except RefusedError as error:
             words.findings(error)
             raise

@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from ruamel.yaml import YAML
@@ -59,16 +58,14 @@ class Helm:
 
     def installed(self) -> Installed | None:
         """What runs; None where helm knows of none."""
-        status = self._status()
-        if status is None:
+        if self._status() is None:
             return None
         named = (self._release, *self._place())
         values = msgspec.json.decode(
             self._run("get", "values", *named, "--all", "--output", "json")
         )
         documents = _documents(self._run("get", "manifest", *named))
-        chart = str(status.get("chart") or "")
-        return Installed(values=values or {}, documents=documents, chart=chart)
+        return Installed(values=values or {}, documents=documents)
 
     def rendered(self, values: Values) -> tuple[Document, ...]:
         """As the cluster would get it: what the chart looks up there is looked up."""
@@ -87,7 +84,7 @@ class Helm:
     def deploy(self, values: Values, *, install: bool) -> None:
         """Send it; hooks (the migration) are waited for, pods are not."""
         status = self._status()
-        if status is not None and status["status"] in _INTERRUPTED:
+        if status in _INTERRUPTED:
             self._go_on()
         with tempfile.TemporaryDirectory() as folder:
             self._run(
@@ -113,11 +110,15 @@ class Helm:
             seconds=self._timeout + SPARE_SECONDS,
         )  # fmt: skip
 
-    def _status(self) -> dict[str, Any] | None:
-        listed = self._run("list", "--all", "--filter", f"^{self._release}$", *self._place(),
-                           "--output", "json")  # fmt: skip
-        found = msgspec.json.decode(listed) or []
-        return dict(found[0]) if found else None
+    def _status(self) -> str | None:
+        """Helm's own word for how the release stands; None where it knows of none."""
+        try:
+            told = self._run("status", self._release, *self._place(), "--output", "json")
+        except ToolError as error:
+            if "release: not found" in str(error):
+                return None
+            raise
+        return str(msgspec.json.decode(told)["info"]["status"])
 
     def _ours(self) -> Values:
         return {} if self._registry is None else {"image": {"registry": self._registry}}

@@ -50,7 +50,6 @@ class Installed(Fact, frozen=True, kw_only=True):
     values: Values
     """All of them, the chart's own included."""
     documents: tuple[Document, ...]
-    chart: str
 
 
 class Base(Fact, frozen=True, kw_only=True):

@@ -54,29 +54,29 @@ def test_a_box_opens_whole_and_unchanged_only(content, data):
 
 @pytest.fixture(scope="module")
 def locked(key) -> bytes:
-    return key.locked(b"a password")
+    return key.locked(b"open sesame")
 
 
 def test_a_locked_key_is_the_same_again_with_its_password(key, locked):
-    assert keys.read_private(locked, b"a password", where="key").public.pem == key.public.pem
+    assert keys.read_private(locked, b"open sesame", where="key").public.pem == key.public.pem
     assert b"ENCRYPTED SIGSTORE PRIVATE KEY" in locked
 
 
-@pytest.mark.parametrize("password", [b"another one", None])
+@pytest.mark.parametrize("password", [b"open sesamo", None])
 def test_another_password_does_not_open_it_and_is_not_quoted(locked, password):
     with pytest.raises(KeyFileError) as refused:
         keys.read_private(locked, password, where="the key")
     assert "the key" in str(refused.value)
-    assert "another one" not in str(refused.value)
+    assert "sesam" not in str(refused.value)
 
 
 @pytest.mark.parametrize("cut", [60, 600])
 def test_a_damaged_key_is_refused(locked, cut):
     with pytest.raises(KeyFileError):
-        keys.read_private(locked[:-cut], b"a password", where="key")
+        keys.read_private(locked[:-cut], b"open sesame", where="key")
     with pytest.raises(KeyFileError):
         keys.read_private(locked[: len(locked) // 2] + b"AAAA" + locked[len(locked) // 2 + 4 :],
-                          b"a password", where="key")  # fmt: skip
+                          b"open sesame", where="key")  # fmt: skip
 
 
 @pytest.mark.parametrize("password", [None, "pw"])
