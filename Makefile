@@ -181,6 +181,15 @@ dev-reset: ## Stop it and forget everything: database, certificates, secrets
 	@$(COMPOSE) --profile demo down --volumes
 	@rm -rf $(SIGHTLINE_DEV_FOLDER)/secrets
 
+# ENV=NAME takes registry, platforms and keys of environments/NAME.yaml.
+.PHONY: images
+images: $(VENV)/.dev ## Build the images, alike twice, into dist/images (ENV=prod, ARGS="--push --key cosign.key"; docker buildx)
+	@$(BIN)/sightline images build $(ENV:%=--env %) $(ARGS)
+
+.PHONY: bundle
+bundle: $(VENV)/.dev ## Pack them with chart, SBOMs and a loader for a site without a network (ARGS="--version 1.0 --key cosign.key")
+	@$(BIN)/sightline images bundle create $(ENV:%=--env %) $(ARGS)
+
 .PHONY: wheelhouse
 wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for building without an index
 	@$(PYTHON) deploy/images/wheelhouse.py .cache/wheelhouse

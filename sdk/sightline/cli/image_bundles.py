@@ -10,10 +10,12 @@ import click
 
 from sightline.cli import image_places
 from sightline.cli.effects import document, effect_options, json_option, progress, show_plan
+from sightline.cli.environment import env_option
 from sightline.cli.image_places import (
     FILE,
     FOLDER,
     access_options,
+    key_option,
     password_option,
     public_key_option,
     registry_option,
@@ -65,18 +67,20 @@ def bundle() -> None:
     help="What lists the packages.",
 )
 @registry_option
-@click.option(
-    "--key", required=True, type=FILE, help="The private key: cosign's, or PKCS#8 in PEM."
-)
+@key_option
 @password_option
+@env_option
 @effect_options
 def create(
     *, layouts: tuple[Path, ...], folder: Path, output: Path | None, version: str, chart: Path,
-    source: Path, by: By, registry: str | None, key: Path, password_file: Path | None,
-    dry_run: bool, yes: bool, as_json: bool,
+    source: Path, by: By, registry: str | None, key: Path | None,
+    password_file: Path | None, env: str | None, dry_run: bool, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Pack images, chart, SBOMs and provenance, and sign all of it."""
     del yes
+    there = image_places.environment(env, registry=registry, key=key)
+    if there.key is None:
+        raise click.UsageError("a bundle is signed: say --key, or images.signing_key of --env")
     with told():
         from sightline.images import listing  # noqa: PLC0415 - after --help
         from sightline.images.bundles import creating  # noqa: PLC0415
@@ -94,12 +98,12 @@ def create(
             show_plan([step], as_json=as_json)
             return
         contents = creating.Contents(
-            version=checked_tag(version), layouts=found, chart=chart, registry=registry
+            version=checked_tag(version), layouts=found, chart=chart, registry=there.known_as
         )
         with progress() as watch, Journal(watch).step(step):
             made = creating.create(
                 contents, target, checked_out(source),
-                image_places.private(key, password_file),
+                image_places.private(there.key, password_file),
                 list_packages=functools.partial(listing.of_layout, by=by),
             )  # fmt: skip
     if as_json:
@@ -112,13 +116,15 @@ def create(
 @bundle.command()
 @BUNDLE
 @public_key_option
+@env_option
 @json_option
-def verify(*, archive: Path, public_key: Path, as_json: bool) -> None:
+def verify(*, archive: Path, public_key: Path | None, env: str | None, as_json: bool) -> None:
     """Check every file, every image and every signature; nothing of it needs a network."""
+    there = image_places.environment(env, public_key=public_key)
     with told():
         from sightline.images.bundles import checking  # noqa: PLC0415 - after --help
 
-        found = checking.verify(archive, image_places.public(public_key))
+        found = checking.verify(archive, image_places.public(there.public_key))
     if as_json:
         document(found)
         return
@@ -141,6 +147,7 @@ def verify(*, archive: Path, public_key: Path, as_json: bool) -> None:
 )
 @registry_option
 @access_options
+@env_option
 @click.option("--namespace", default="k8s.io", show_default=True, help="Of containerd.")
 @click.option("--address", help="Of containerd's socket, if it is not where it usually is.")
 @click.option(
@@ -148,12 +155,14 @@ def verify(*, archive: Path, public_key: Path, as_json: bool) -> None:
 )
 @effect_options
 def load(
-    *, archive: Path, public_key: Path, into: str | None, registry: str | None, namespace: str,
-    address: str | None, chart_to: Path | None, dry_run: bool, yes: bool, as_json: bool,
-    **access: Any,
+    *, archive: Path, public_key: Path | None, into: str | None, registry: str | None,
+    namespace: str, address: str | None, chart_to: Path | None, env: str | None, dry_run: bool,
+    yes: bool, as_json: bool, **access: Any,
 ) -> None:  # fmt: skip
     """Check a bundle, and then take its images into a registry or a container engine."""
     del yes
+    there = image_places.environment(env, registry=registry, public_key=public_key, **access)
+    registry = there.registry
     into = into or ("docker" if registry is None else "registry")
     if into == "registry" and registry is None:
         raise click.UsageError("--into registry needs --registry")
@@ -173,13 +182,13 @@ def load(
         elif into == "containerd":
             put = loading.into_containerd(namespace, address)
         else:
-            reach = image_places.access(where, **access)
+            reach = image_places.access(where, **there.access)
             put = loading.into_registry(
                 where, functools.partial(image_places.repository, where, reach=reach)
             )
         with progress() as watch, Journal(watch).step(step):
             done = loading.load(
-                archive, image_places.public(public_key), put, into=where, chart=chart_to
+                archive, image_places.public(there.public_key), put, into=where, chart=chart_to
             )
     if as_json:
         document(done)

@@ -31,7 +31,7 @@ password_option = click.option(
     help="File with the key's password; by default COSIGN_PASSWORD of the environment.",
 )  # fmt: skip
 public_key_option = click.option(
-    "--public-key", required=True, type=FILE, help="The public key, in PEM."
+    "--public-key", type=FILE, help="The public key, in PEM; by default the environment's."
 )
 platform_option = click.option(
     "--platform", metavar="OS/ARCH", help="Of an image for several platforms, which."
@@ -48,6 +48,60 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+@dataclass(frozen=True, kw_only=True)
+class There:
+    """A registry and keys, by options or by an environment."""
+
+    registry: str | None = None
+    """As this machine names it."""
+    known_as: str | None = None
+    """As a cluster's nodes name it."""
+    platforms: tuple[str, ...] = ()
+    ca_file: Path | None = None
+    plain_http: bool = False
+    public_key: Path | None = None
+    key: Path | None = None
+
+    @property
+    def access(self) -> dict[str, Any]:
+        """For `access` and `place`."""
+        return {"ca_file": self.ca_file, "plain_http": self.plain_http}
+
+
+def environment(
+    name: str | None,
+    *,
+    registry: str | None = None,
+    ca_file: Path | None = None,
+    plain_http: bool = False,
+    public_key: Path | None = None,
+    key: Path | None = None,
+) -> There:
+    """What an environment says, overruled by options."""
+    from sightline.cli.environment import checkout, chosen  # noqa: PLC0415 - after --help
+
+    found = chosen(name)
+    if found is None:
+        return There(
+            registry=registry, known_as=registry, ca_file=ca_file, plain_http=plain_http,
+            public_key=public_key, key=key,
+        )  # fmt: skip
+    root, images = checkout(), found.images
+
+    def file(given: Path | None, said: str | None) -> Path | None:
+        return given or (None if said is None else root / said)
+
+    return There(
+        registry=registry or images.reached_as or images.registry,
+        known_as=registry or images.registry,
+        platforms=images.platforms,
+        ca_file=file(ca_file, images.ca_file),
+        plain_http=plain_http or images.insecure,
+        public_key=file(public_key, images.public_key),
+        key=file(key, images.signing_key),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +177,10 @@ def private(key: Path, password_file: Path | None) -> PrivateKey:
     return keys.private_file(key, password_file)
 
 
-def public(key: Path) -> PublicKey:
+def public(key: Path | None) -> PublicKey:
     """Of a file."""
+    if key is None:
+        raise Failure("say which key: --public-key or --env", code=exits.USAGE)
     from sightline.images import keys  # noqa: PLC0415 - an extra
 
     return keys.public_file(key)

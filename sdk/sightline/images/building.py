@@ -27,13 +27,13 @@ from sightline.images import (
 )
 from sightline.images.buildx import Order
 from sightline.images.catalogue import Recipe
+from sightline.images.commit import Checkout
 from sightline.images.errors import ImageError
 from sightline.images.keys import PrivateKey
 from sightline.images.layout import Folder
 from sightline.images.oci import Descriptor
 from sightline.images.planning import Wanted
 from sightline.images.registry import Access, Repository
-from sightline.images.source import Checkout
 from sightline.images.steps import BuildImage, LoadImage, PushImage, SignImage, StateProvenance
 from sightline.journal import Journal
 from sightline.steps import Step

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import IO
 
@@ -57,30 +59,37 @@ def load(
     """Into docker's engine, under these names. Raises ToolError."""
     platform = own_platform(docker)
     found = store.variant(source, image, platform)
+    told = entry(source, image, platform, names)
+    feed([docker, "load", "--quiet"], lambda out: _archive(source, found, told, out))
+
+
+def feed(command: list[str], write: Callable[[IO[bytes]], None]) -> None:
+    """Run a program that takes what is written. Raises ToolError with its last words."""
     try:
-        process = subprocess.Popen(  # noqa: S603 - docker
-            [docker, "load", "--quiet"],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        process = subprocess.Popen(  # noqa: S603 - docker, ctr
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
     except OSError as error:
-        raise ToolError(f"{docker} cannot be started: {error.strerror}") from error
+        raise ToolError(f"{command[0]} cannot be started: {error.strerror}") from error
     assert process.stdin is not None
     assert process.stderr is not None
     try:
-        _archive(source, found, entry(source, image, platform, names), process.stdin)
-    except BrokenPipeError:
-        pass  # It says why.
+        # One that ended breaks the pipe, and says why.
+        with contextlib.suppress(BrokenPipeError), process.stdin as out:
+            write(out)
+        said = process.stderr.read()
+        process.wait(SECONDS)
     except BaseException:
         process.kill()
         process.wait()
         raise
-    said = process.communicate(timeout=SECONDS)[1]
     if process.returncode:
-        raise ToolError(f"docker load: {' '.join(said.decode(errors='replace').split())}")
+        what = " ".join(command[:2])
+        raise ToolError(f"{what}: {' '.join(said.decode(errors='replace').split())}")
 
 
 def _archive(source: Source, found: store.Variant, told: Entry, out: IO[bytes]) -> None:
-    with out, tarfile.open(fileobj=out, mode="w|") as tar:
+    with tarfile.open(fileobj=out, mode="w|") as tar:
         for each in (found.manifest.config, *found.manifest.layers):
             with source.blob(each) as content:
                 _add(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
-from pathlib import PurePath
 
 import msgspec
 
 from sightline.images import oci, reference
 from sightline.images.catalogue import Recipe
+from sightline.images.commit import Checkout
 from sightline.images.errors import MisnamedError, RefusedError
 from sightline.images.reference import checked_tag
-from sightline.images.source import Checkout
 from sightline.images.steps import (
     BuildImage,
     LoadImage,
@@ -48,7 +48,7 @@ def plan(wanted: Wanted, checkout: Checkout) -> tuple[Step, ...]:
     _check(wanted, checkout)
     steps: list[Step] = []
     for recipe in wanted.recipes:
-        output = str(PurePath(wanted.output) / recipe.name)
+        output = posixpath.join(wanted.output, recipe.name)
         steps += (
             BuildImage(
                 image=recipe.name,

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from sightline.images.commit import Checkout
 from sightline.images.dockerfile import Base
 from sightline.images.errors import DamageError
-from sightline.images.signatures import Statement, Subject
-from sightline.images.source import Checkout
+from sightline.images.statement import Statement, Subject
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://mobyproject.org/buildkit@v1"

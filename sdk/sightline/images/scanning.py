@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Protocol, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -46,6 +46,15 @@ class Leak(Protocol):
 
 Finder: TypeAlias = Callable[[str, bytes], Iterable[Leak]]
 """`sightline.secrets.leaks.leaks`: a name and its content."""
+
+
+Exempt: TypeAlias = Callable[[Any], bool]
+"""Whether this leak is meant by a file of exceptions (`sightline.secrets.exceptions`)."""
+
+
+def nothing(_leak: Leak) -> bool:
+    """There are no exceptions."""
+    return False
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,12 +97,13 @@ def scan(
     severity: Severity = "high",
     oldest: timedelta = timedelta(days=7),
     allowed: Sequence[str] = (),
+    exempt: Exempt = nothing,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     scanner: Callable[..., Verdict] = scanners.scan,
 ) -> Report:
     """Raises ImageError where the image cannot be read."""
     moment = now()
-    found, files = secrets(source, image, finder, allowed=allowed)
+    found, files = secrets(source, image, finder, allowed=allowed, exempt=exempt)
     verdict = scanner(
         functools.partial(_as_folder, source, image),
         severity=severity, now=moment, oldest=oldest,
@@ -111,7 +121,12 @@ def scan(
 
 
 def secrets(
-    source: Source, image: Descriptor, finder: Finder, *, allowed: Sequence[str] = ()
+    source: Source,
+    image: Descriptor,
+    finder: Finder,
+    *,
+    allowed: Sequence[str] = (),
+    exempt: Exempt = nothing,
 ) -> tuple[tuple[Found, ...], int]:
     """In every layer of every platform, and in configurations with their history."""
     found: list[tuple[Found, Digest]] = []
@@ -124,6 +139,8 @@ def secrets(
             one = Found(
                 path=path, line=line, rule=leak.rule, fingerprint=leak.fingerprint, layer=layer
             )
+            if exempt(leak):
+                one = msgspec.structs.replace(one, allowed="an exception")
             found.append((one, digest))
         if kept:
             known.learn(path, bytes(kept))
@@ -168,6 +185,8 @@ def _leaks(
 
 def _allowed(found: Found, digest: Digest, known: Published, allowed: Sequence[str]) -> str | None:
     """Why: it is published, or by which RULE:GLOB, GLOB or fingerprint it was allowed."""
+    if found.allowed is not None:
+        return found.allowed
     if package := known.by(found.path, digest):
         return f"published in {package}"
     for each in allowed:

@@ -19,6 +19,7 @@ from sightline.images import oci
 from sightline.images.errors import SignatureError
 from sightline.images.keys import PrivateKey, PublicKey
 from sightline.images.oci import Descriptor, Manifest
+from sightline.images.statement import Statement
 
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 ENVELOPE = "application/vnd.dsse.envelope.v1+json"
@@ -76,27 +77,6 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     payload_type: str
     payload: str
     signatures: tuple[_Signed, ...]
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What a statement is about."""
-
-    name: str
-    digest: dict[str, str]
-
-
-class Statement(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """in-toto's, version 1."""
-
-    type_: str = msgspec.field(name="_type", default="https://in-toto.io/Statement/v1")
-    subject: tuple[Subject, ...]
-    predicate_type: str
-    predicate: Any
-
-    def is_about(self, digest: str) -> bool:
-        """Whether this is one of its subjects."""
-        wanted = digest.removeprefix("sha256:")
-        return any(each.digest.get("sha256") == wanted for each in self.subject)
 
 
 def packed(signature: bytes) -> str:

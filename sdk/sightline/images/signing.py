@@ -13,7 +13,8 @@ from sightline.images.errors import AbsentError, DamageError, ImageError, Signat
 from sightline.images.keys import PrivateKey, PublicKey
 from sightline.images.oci import Descriptor, Index
 from sightline.images.reference import kin
-from sightline.images.signatures import Layer, Statement
+from sightline.images.signatures import Layer
+from sightline.images.statement import Statement
 from sightline.images.store import Source, Target
 
 

@@ -6,23 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
-import msgspec
-
+from sightline.images.commit import Checkout
 from sightline.images.errors import ToolError
 
 SECONDS = 60.0
 _CREDENTIALS = re.compile(r"//[^@/]*@")
-
-
-class Checkout(msgspec.Struct, frozen=True, kw_only=True):
-    """A commit, and whether the files are still what it says."""
-
-    commit: str
-    committed_at: int
-    """Seconds since 1970: the time of every file in an image (SOURCE_DATE_EPOCH)."""
-    dirty: bool
-    origin: str
-    """Where it is from, without credentials; "unknown" where Git does not know."""
 
 
 def checkout(folder: Path) -> Checkout:

@@ -22,17 +22,22 @@ PROGRAMS = {
     "actionlint": (HERE / "actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     "buildkitd": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
     "buildctl": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildctl"),
+    "cosign": (HERE / "cosign", "github.com/sigstore/cosign/v2/cmd/cosign"),
+    "docker-buildx": (HERE / "buildx", "github.com/docker/buildx/cmd/buildx"),
     "docker-compose": (HERE / "compose", "github.com/docker/compose/v2/cmd"),
     "helm3": (HERE / "helm", "helm.sh/helm/v3/cmd/helm"),
     "loki": (HERE / "loki", "github.com/grafana/loki/v3/cmd/loki"),
     "otelcol": (HERE / "collector", "."),
     "sealing": (HERE / "sealing", "."),
+    "syft": (HERE / "syft", "github.com/anchore/syft/cmd/syft"),
     "cluster": (CLUSTER / "programs", "."),
     "cluster-pod": (CLUSTER / "pod", "."),
 }
 """By the program's name: the module's folder, and the package in it."""
 
 VERSIONS = {
+    "docker-buildx": "-X github.com/docker/buildx/version.Version=v0.30.1",
+    "syft": "-X main.version=1.52.0",
     "docker-compose": "-X github.com/docker/compose/v2/internal.Version=v2.40.3",
     "cluster": " ".join(
         f"-X k8s.io/component-base/version.{name}={value}"

@@ -11,11 +11,10 @@ import click
 import pytest
 
 from sightline.cli import exits
+from sightline.cli.main import COMMANDS as TABLE
 from sightline.cli.main import cli
 
-COMMANDS = (
-    "demo", "simulate", "detect", "watch", "models", "doctor", "colours", "backups", "secrets",
-)  # fmt: skip
+COMMANDS = tuple(TABLE)
 HEAVY = (
     "cv2", "numpy", "onnxruntime", "starlette", "uvicorn", "structlog", "PIL", "taky",
     "kubernetes", "psycopg",
@@ -70,6 +69,13 @@ def test_the_version_is_the_distributions(sightline: Command) -> None:
         ("secrets",),
         ("secrets", "scan", "/no/such/file"),
         ("secrets", "scan", "--staged", "--git"),
+        ("images",),
+        ("images", "push", "/no/such/layout", "--registry", "r.example"),
+        ("images", "push", "/no/such/layout"),
+        ("images", "verify", "r.example/a:1"),
+        ("images", "sign", "--key", "/no/such/key"),
+        ("images", "sbom", "r.example/A"),
+        ("images", "bundle", "verify", "/no/such/bundle", "--public-key", "/no/such/key"),
         ("colours",),
         ("colours", "switch", "--to", "red"),
         ("colours", "preflight", "--to", "blue", "--release", "blue"),

@@ -25,9 +25,9 @@ from running import required
 from sightline.images import oci, provenance, signing, store
 from sightline.images.bundles import archive, checking, creating, loading, manifest
 from sightline.images.bundles.creating import Contents
-from sightline.images.errors import DamageError, ImageError, RefusedError, SignatureError
+from sightline.images.commit import Checkout
+from sightline.images.errors import DamageError, ImageError, RefusedError, SignatureError, ToolError
 from sightline.images.registry import Repository
-from sightline.images.source import Checkout
 
 CHECKOUT = Checkout(commit="0" * 40, committed_at=1_700_000_000, dirty=False, origin="unknown")
 CHART = ROOT / "deploy/helm/sightline"
@@ -386,6 +386,38 @@ def test_docker_gets_what_it_reads_of_the_layout(bundle, key):
         assert [each["RepoTags"] for each in lists["docker-arm64.json"]] == [
             ["sightline-models:1.0"]
         ]
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch) -> Path:
+    """An engine's client that keeps what it is fed; where there is `refuse`, it says no."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "docker").write_text(
+        f"#!/bin/sh\ncd {folder}\n"
+        'case "$1" in version) echo linux/amd64 ;;\n'
+        'load) [ ! -e refuse ] || { echo "no space left" >&2; exit 1; }; cat >"$$.tar" ;; esac\n'
+    )
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def test_docker_is_fed_an_archive_of_each_image(bundle, key, docker):
+    done = loading.load(bundle, key.public, loading.into_docker, into="docker")
+    assert set(done.images) == {"sightline-cli:1.0", "sightline-models:1.0"}
+    fed = list(docker.glob("*.tar"))
+    assert len(fed) == 2
+    for each in fed:
+        with tarfile.open(each) as tar:
+            (entry,) = json.load(tar.extractfile("manifest.json"))
+            assert {entry["Config"], *entry["Layers"]} < set(tar.getnames())
+
+
+def test_an_engine_that_refuses_says_why(bundle, key, docker):
+    (docker / "refuse").touch()
+    with pytest.raises(ToolError, match="no space left"):
+        loading.load(bundle, key.public, loading.into_docker, into="docker")
 
 
 class Loader:

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from sightline.images import catalogue, dockerfile, planning, provenance
+from sightline.images.commit import Checkout
 from sightline.images.dockerfile import Base
 from sightline.images.errors import MisnamedError, RefusedError
 from sightline.images.planning import Wanted
-from sightline.images.source import Checkout
 
 ROOT = Path(__file__).parents[3]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

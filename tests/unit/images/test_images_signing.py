@@ -14,7 +14,8 @@ from fakes import container_images
 from sightline.images import layout, oci, provenance, sbom, signatures, signing
 from sightline.images.errors import AbsentError, SignatureError
 from sightline.images.reference import kin
-from sightline.images.signatures import Layer, Statement, Subject
+from sightline.images.signatures import Layer
+from sightline.images.statement import Statement, Subject
 
 NAME = "registry.example/sightline-cli"
 

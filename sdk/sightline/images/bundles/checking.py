@@ -17,7 +17,7 @@ from sightline.images.bundles.manifest import BUNDLE, SIGNATURE, SUMS, Bundle, P
 from sightline.images.errors import DamageError, SignatureError
 from sightline.images.keys import PublicKey
 from sightline.images.layout import Folder
-from sightline.images.signatures import Statement
+from sightline.images.statement import Statement
 from sightline.images.store import CHUNK
 
 LARGEST_SIGNATURE = 4096

@@ -15,13 +15,13 @@ import msgspec
 from sightline.images import engine, layout, oci, provenance, sbom, signatures, signing, store
 from sightline.images.bundles import archive, chart, manifest
 from sightline.images.bundles.manifest import Bundle, Packed
+from sightline.images.commit import Checkout
 from sightline.images.errors import AbsentError, ImageError, RefusedError
 from sightline.images.keys import PrivateKey
 from sightline.images.layout import Folder, Layout
 from sightline.images.oci import Descriptor, Platform
 from sightline.images.reference import kin
-from sightline.images.signatures import Statement
-from sightline.images.source import Checkout
+from sightline.images.statement import Statement
 from sightline.images.transfer import SIDECARS
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-import subprocess
 import tarfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,8 +19,6 @@ from sightline.images.errors import ImageError, ToolError
 from sightline.images.keys import PublicKey
 from sightline.images.oci import Descriptor
 from sightline.images.store import Target
-
-SECONDS = 900.0
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +93,7 @@ def into_containerd(namespace: str, address: str | None) -> Place:
             program, *(("--address", address) if address else ()), "--namespace", namespace,
             "images", "import", "-",
         ]  # fmt: skip
-        _piped(command, found.images.path)
+        engine.feed(command, functools.partial(_layout, found.images.path))
         prefix = f"{found.told.registry}/" if found.told.registry else "localhost/"
         return {f"{prefix}{each.name}:{each.tag}": each.digest for each in found.told.images}
 
@@ -119,29 +117,8 @@ class _Both:
         return (self._images if path.exists() else self._beside).blob(wanted)
 
 
-def _piped(command: list[str], folder: Path) -> None:
-    try:
-        process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-    except OSError as error:
-        raise ToolError(f"{command[0]} cannot be started: {error.strerror}") from error
-    assert process.stdin is not None
-    try:
-        _layout(folder, process.stdin)
-    except BrokenPipeError:
-        pass  # It says why.
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    said = process.communicate(timeout=SECONDS)[1]
-    if process.returncode:
-        raise ToolError(f"{command[0]}: {' '.join(said.decode(errors='replace').split())}")
-
-
 def _layout(folder: Path, out: IO[bytes]) -> None:
-    with out, tarfile.open(fileobj=out, mode="w|") as tar:
+    with tarfile.open(fileobj=out, mode="w|") as tar:
         for name in ("oci-layout", "index.json", "blobs"):
             tar.add(folder / name, arcname=name)
 
