@@ -247,7 +247,15 @@ class Cluster:
         """As an upgrade of the control plane does, or a crash: gone at once, and back by itself."""
         part = "kube-apiserver"
         self._ours.power_off(part)
-        self._ours.start(part, self._program(*self._first[part]), within="network-control")
+
+        def comes_up() -> bool:
+            # The kernel may hold its port for a moment longer: then it ends at once.
+            if not self._ours.runs(part):
+                self._ours.start(part, self._program(*self._first[part]), within="network-control")
+            time.sleep(1)
+            return self._ours.runs(part)
+
+        wait_for(comes_up, seconds=30, what="the API server to stay up")
         self._save()
 
     def start_node(self, number: int) -> None:

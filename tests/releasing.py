@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,11 @@ class SiteCheckout:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
-    def killed(self, *arguments: str, at: str) -> str:
-        """The same, killed (SIGKILL, helm included) once it says `at`; what it had said."""
+    def killed(self, *arguments: str, at: str, meanwhile: Callable[[], None]) -> str:
+        """The same, stopped once it says `at`, and killed after `meanwhile`; what it had said.
+
+        Helm as well, with SIGKILL.
+        """
         process = subprocess.Popen(
             self.command(*arguments), cwd=self.root, text=True, env=os.environ | {"CI": "1"},
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
@@ -116,6 +120,8 @@ class SiteCheckout:
             for line in process.stderr:
                 said += line
                 if at in line:
+                    os.killpg(process.pid, signal.SIGSTOP)
+                    meanwhile()
                     break
         finally:
             os.killpg(process.pid, signal.SIGKILL)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +86,7 @@ def world_of(
 ) -> World:
     """Through a session with its cluster."""
     from sightline.colours.ports import SystemClock  # noqa: PLC0415 - after --help
+    from sightline.releases import maker  # noqa: PLC0415
     from sightline.releases.git import GitRepository  # noqa: PLC0415
     from sightline.releases.grafana import Grafana  # noqa: PLC0415
     from sightline.releases.helm import Helm  # noqa: PLC0415
@@ -96,7 +95,7 @@ def world_of(
     from sightline.releases.registry import ImageRegistry  # noqa: PLC0415
     from sightline.releases.world import World  # noqa: PLC0415
 
-    clock, who = SystemClock(), f"{getpass.getuser()}@{socket.gethostname()}"
+    clock, who = SystemClock(), maker.person()
     namespace = env.cluster.namespace
     store = ClusterStore(there.api, namespace=namespace)
     notes = env.grafana
@@ -116,6 +115,8 @@ def world_of(
         notes=None if notes is None else Grafana(notes.url, token),
         clock=clock,
         who=who,
+        holder=maker.holder(who),
+        is_dead=maker.is_dead,
         user=there.user(),
         smoke=there.smoke,
     )

@@ -38,7 +38,10 @@ class Lease(Fact, frozen=True, kw_only=True):
 
 
 def taken(found: Lease, *, holder: str, reason: str, now: datetime, force: bool = False) -> Lease:
-    """The lease as it is to be written. Raises LockedError where somebody else has it."""
+    """The lease as it is to be written. Raises LockedError where somebody else has it.
+
+    `force` takes it all the same: a rollback, or a holder that is known to be dead.
+    """
     until = found.until
     running = until is not None and now < until and found.holder != holder
     if running and not force:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from sightline.colours.errors import ColoursError, ConflictError
@@ -13,6 +13,7 @@ from sightline.releases import lease
 from sightline.releases.errors import LockedError, LostError
 from sightline.releases.lease import Lease
 from sightline.releases.ports import Store
+from sightline.releases.world import World
 
 BEAT_SECONDS = 15.0
 _BEAT = timedelta(seconds=BEAT_SECONDS)
@@ -22,9 +23,16 @@ class Lock:
     """Ours alone, from `held` on; `check` raises once it is not."""
 
     def __init__(
-        self, store: Store, *, holder: str, clock: Clock, beat: float | None = BEAT_SECONDS
+        self,
+        store: Store,
+        *,
+        holder: str,
+        clock: Clock,
+        beat: float | None = BEAT_SECONDS,
+        is_dead: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.holder = holder
+        self._is_dead = is_dead
         self._store = store
         self._clock = clock
         self._beat = beat
@@ -37,8 +45,9 @@ class Lock:
     def held(self, reason: str, *, force: bool = False) -> Iterator[None]:
         """Take it, renew it meanwhile, give it up. Raises LockedError."""
         found = self._store.lease()
+        dead = found.holder is not None and self._is_dead(found.holder)
         wanted = lease.taken(
-            found, holder=self.holder, reason=reason, now=self._clock.now(), force=force
+            found, holder=self.holder, reason=reason, now=self._clock.now(), force=force or dead
         )
         try:
             self._lease = self._store.hold(wanted)
@@ -102,3 +111,10 @@ class Lock:
     def _renewing(self, beat: float) -> None:
         while not self._over.wait(beat):
             self.renew()
+
+
+def lock_of(world: World) -> Lock:
+    """For whoever makes a release there."""
+    return Lock(
+        world.store, holder=world.holder, clock=world.clock, beat=world.beat, is_dead=world.is_dead
+    )

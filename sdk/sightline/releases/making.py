@@ -14,7 +14,7 @@ from sightline.colours.standing import Standing
 from sightline.journal import Journal
 from sightline.releases import leading, steps
 from sightline.releases.errors import RefusedError, ReleasesError, RemoteError
-from sightline.releases.lock import Lock
+from sightline.releases.lock import lock_of
 from sightline.releases.manifests import changes
 from sightline.releases.phase import MOVED, NEXT
 from sightline.releases.plan import ReleasePlan, Seen, plan, remaining
@@ -100,7 +100,7 @@ class Releases:
                 f"users are led to {release.version} in {release.colour}: `sightline releases"
                 " rollback` leads them back"
             )
-        lock = Lock(world.store, holder=_holder(world, release), clock=world.clock, beat=world.beat)
+        lock = lock_of(world)
         with lock.held(f"abort {release.version}"):
             if release.before:
                 step = PutBack(colour=release.colour, versions=release.replaced)
@@ -128,7 +128,7 @@ class Releases:
         with journal.step(steps.LeadBack()):
             receipt = leading.lead_back(world, reason=reason)
         problems: list[str] = []
-        lock = Lock(world.store, holder=_holder(world, release), clock=world.clock, beat=None)
+        lock = lock_of(world)
         with lock.held(f"rollback: {reason}", force=True):
             # Whoever released may have gone one phase on, before the lock was lost.
             record = world.store.record()
@@ -215,6 +215,7 @@ class Releases:
             chart=base.chart,
             record=record,
             lease=lease,
+            lease_dead=lease.holder is not None and world.is_dead(lease.holder),
             user=world.user,
             git_active=self._git_active(),
         )
@@ -279,7 +280,3 @@ def _open(record: Record) -> Release:
         told = "" if record.current is None else f"; the newest is {record.current.phase}"
         raise RefusedError(f"no release is under way{told}")
     return record.current
-
-
-def _holder(world: World, release: Release | None) -> str:
-    return world.who if release is None else f"{world.who} ({release.id})"

@@ -50,6 +50,8 @@ class Seen(Fact, frozen=True, kw_only=True):
     """Its name and version."""
     record: Record = Record()
     lease: lease.Lease = lease.Lease()
+    lease_dead: bool = False
+    """Its holder is known to be no more."""
     user: str | None = None
     """Whom the API server takes us for."""
     git_active: Colour | None = None
@@ -206,7 +208,7 @@ def _tree(environment: Environment, target: Target) -> Iterable[Finding]:
 
 def _lock(seen: Seen, now: datetime) -> Iterable[Finding]:
     until = seen.lease.until
-    if until is not None and now < until:
+    if until is not None and now < until and not seen.lease_dead:
         why = f" ({seen.lease.reason})" if seen.lease.reason else ""
         yield failed(
             "lock",

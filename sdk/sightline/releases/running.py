@@ -26,7 +26,7 @@ from sightline.releases.errors import (
     RemoteError,
     StoppedError,
 )
-from sightline.releases.lock import Lock
+from sightline.releases.lock import lock_of
 from sightline.releases.record import Record
 from sightline.releases.release import Release
 from sightline.releases.rollout import await_rollout
@@ -47,9 +47,7 @@ class Releasing:
         self._journal = journal
         self.release = release
         self._record = record
-        self._lock = Lock(
-            world.store, holder=f"{world.who} ({release.id})", clock=world.clock, beat=world.beat
-        )
+        self._lock = lock_of(world)
         self.verdict: Verdict | None = None
         self.receipt: Receipt | None = None
         self.problems: list[str] = []

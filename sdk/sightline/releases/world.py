@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sightline.colours.namespace import Namespace, Smoke
 from sightline.colours.ports import Clock, Prober
 from sightline.environments import Environment
@@ -25,6 +27,8 @@ class World:
         notes: Notes | None,
         clock: Clock,
         who: str,
+        holder: str | None = None,
+        is_dead: Callable[[str], bool] = lambda _: False,
         user: str | None,
         smoke: Smoke | None = None,
         prober: Prober | None = None,
@@ -41,6 +45,10 @@ class World:
         self.notes = notes
         self.clock = clock
         self.who = who
+        self.holder = holder or who
+        """As the lock names this process."""
+        self.is_dead = is_dead
+        """Whether the process that the lock names is known to be no more."""
         self.user = user
         self.smoke = smoke
         self.prober = prober

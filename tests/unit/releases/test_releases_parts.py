@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -12,13 +14,15 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from fakes.colours import FakeCluster, Time
+from fakes.releases import Site
 from sightline.colours.namespace import Namespace
 from sightline.environments import Watching
-from sightline.releases import audit, lease, record
+from sightline.releases import audit, lease, maker, record
 from sightline.releases.audit import Entry
 from sightline.releases.budget import Served, judge
 from sightline.releases.errors import LockedError, ReleasesError
 from sightline.releases.lease import Lease
+from sightline.releases.lock import lock_of
 from sightline.releases.manifests import changes
 from sightline.releases.metrics import PodMetrics, counted
 from sightline.releases.phase import FINAL, FORWARD, NEXT, following, left
@@ -116,6 +120,29 @@ class TestLease:
         later = lease.taken(held, holder="eva", reason="2.0", now=NOW + timedelta(seconds=50))
         assert (later.acquired, later.transitions) == (held.acquired, 1)
         assert later.until == NOW + timedelta(seconds=110)
+
+
+class TestMaker:
+    def test_a_process_of_this_machine_that_is_gone_is_dead(self) -> None:
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        here = maker.holder("eva@desk")
+        assert not maker.is_dead(here)
+        assert maker.is_dead(here.replace(f"process {os.getpid()}", f"process {gone.pid}"))
+
+    def test_of_another_machine_or_another_form_nothing_is_sure(self) -> None:
+        there = f"eva@desk (process 999999999 of {'0' * 12})"
+        assert not maker.is_dead(there)
+        assert not maker.is_dead("eva@desk")
+
+    def test_its_lock_is_free_at_once(self, site: Site) -> None:
+        desk = site.desk("ada")
+        desk._world.is_dead = lambda holder: holder == "bob@desk"
+        site.store.held = msgspec.structs.replace(
+            site.store.held, holder="bob@desk", renewed=site.cluster.time.now()
+        )
+        with lock_of(desk._world).held("3.0"):
+            assert site.store.held.holder == "ada@desk"
 
 
 def deployment(colour: str, image: str, replicas: int = 1, version: str = "1") -> dict[str, object]:
