@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from sightline.cli.failure import Failure
+from sightline.cli.failure import Failure, missing
 from sightline.cli.lazy import LazyGroup
 
 COMMANDS = {
@@ -22,7 +22,18 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazily=COMMANDS)
+class SecretsGroup(LazyGroup):
+    """What is not installed is said in one sentence, whichever command needs it."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            raise missing(error, "deploy") from error
+
+
+@click.group(cls=SecretsGroup, lazily=COMMANDS)
 def secrets() -> None:
     """Seal, fetch, enrol, rotate and escrow secrets; find those that leaked."""
 
