@@ -212,7 +212,7 @@ class Objects:
         return got
 
     def _put(self, key: str, data: bytes, held: Mapping[str, Any]) -> None:
-        self._client.put_object(**self._at(key), Body=data, ChecksumSHA256=_sha256(data), **held)
+        self._client.put_object(**self._at(key), Body=data, **_checksum(data), **held)
 
     def _put_parts(self, key: str, file: Path, held: Mapping[str, Any]) -> None:
         at = self._at(key)
@@ -223,9 +223,15 @@ class Objects:
         try:
             with file.open("rb") as opened:
                 while data := opened.read(size):
-                    part = {"PartNumber": len(parts) + 1, "ChecksumSHA256": _sha256(data)}
-                    got = self._client.upload_part(**at, **part, Body=data)
-                    parts.append({**part, "ETag": got["ETag"]})
+                    number, checksum = len(parts) + 1, _checksum(data)
+                    got = self._client.upload_part(**at, PartNumber=number, Body=data, **checksum)
+                    parts.append(
+                        {
+                            "PartNumber": number,
+                            "ETag": got["ETag"],
+                            "ChecksumSHA256": checksum["ChecksumSHA256"],
+                        }
+                    )
             self._client.complete_multipart_upload(**at, MultipartUpload={"Parts": parts})
         except BaseException:
             with contextlib.suppress(ClientError, BotoCoreError):
@@ -275,5 +281,7 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _sha256(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+def _checksum(data: bytes) -> dict[str, str]:
+    """What S3 wants of whoever locks something; a server that knows it compares it."""
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    return {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest}

@@ -125,14 +125,15 @@ class _Making:
                     tools=taken.tools,
                     schedule=schedule,
                 )
-                (partial / MANIFEST).write_bytes(manifest.written(made))
+                data = manifest.written(made)
+                (partial / MANIFEST).write_bytes(data)
             except OSError as error:
                 raise BackupError(
                     f"{self._target.where} cannot be written: {error.strerror}"
                 ) from error
             with self._journal.step(steps.Store(where=self._target.where)):
                 stack.close()
-        return made
+        return manifest.read(data, where=MANIFEST)
 
     def _encrypted(self, dump: Path) -> tuple[Path, Encryption | None]:
         """The file that is stored; the plain one is gone then."""

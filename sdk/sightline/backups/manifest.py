@@ -79,7 +79,7 @@ def read(data: bytes, *, where: str) -> Manifest:
     """Raises DamageError."""
     try:
         found = msgspec.json.decode(data, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamageError(f"{where} is damaged: {error}") from error
     if found.format == 1:
         if found.digest is not None or found.encryption is not None:

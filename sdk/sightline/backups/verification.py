@@ -43,7 +43,7 @@ def read(data: bytes, *, where: str) -> Verification:
     """Raises DamageError."""
     try:
         return msgspec.json.decode(data, type=Verification)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamageError(f"{where} is damaged: {error}") from error
 
 
