@@ -126,8 +126,7 @@ class SqliteDatabase:
             partial = self._file.with_name(f".{self._file.name}.restored")
             try:
                 shutil.copyfile(dump, partial)
-                with _opened(partial) as copy:
-                    found = self._look(copy, _checked(copy, where=str(dump)))
+                found = self._restored(partial, dump)
                 invariants.compare(manifest, found)
                 with partial.open("rb") as written:
                     os.fsync(written.fileno())
@@ -141,6 +140,24 @@ class SqliteDatabase:
             finally:
                 partial.unlink(missing_ok=True)
         return found
+
+    def _restored(self, copy: Path, dump: Path) -> Look:
+        """What is in a copy of a dump. Raises DamageError."""
+        try:
+            with _opened(copy) as connection:
+                counts = _checked(connection, where=str(dump))
+                size = _number(connection, "PRAGMA page_count") * _number(
+                    connection, "PRAGMA page_size"
+                )
+                # A page that is cut short reads as if zeroes followed.
+                if copy.stat().st_size != size:
+                    raise DamageError(
+                        f"{dump} is damaged: it has {copy.stat().st_size} bytes, and {size} in"
+                        " its pages"
+                    )
+                return self._look(connection, counts)
+        except DatabaseError as error:
+            raise DamageError(f"{dump} is damaged: {error}") from error
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[sqlite3.Connection]:
