@@ -91,7 +91,10 @@ def _found(place: Path) -> Found | None:
     if name.startswith(".") and name.endswith(_PARTIAL):
         name = name.removeprefix(".").removesuffix(_PARTIAL)
         return Found(id=name, state="unfinished", stored_bytes=_size(place))
-    if not any((place / each).exists() for each in (MANIFEST, "dump", "dump.age")):
+    # What is hidden is somebody's scratch.
+    if name.startswith(".") or not any(
+        (place / each).exists() for each in (MANIFEST, "dump", "dump.age")
+    ):
         return None
     try:
         told = _manifest(place)

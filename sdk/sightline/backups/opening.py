@@ -55,7 +55,7 @@ def _decrypted(stored: Path, dump: Path, told: Encryption, keys: Keys | None) ->
 def room_in(scratch: Path | None) -> Iterator[Path]:
     """A folder of our own for what is large and does not last."""
     try:
-        room = tempfile.TemporaryDirectory(prefix="sightline-backups-", dir=scratch)
+        room = tempfile.TemporaryDirectory(prefix=".sightline-backups-", dir=scratch)
     except OSError as error:
         raise BackupError(f"{scratch or 'the temporary folder'}: {error.strerror}") from error
     with room as path:

@@ -6,7 +6,7 @@ exists at which the name means neither of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -117,10 +117,9 @@ def swap(
     keys: Keys | None = None,
     scratch: Path | None = None,
     journal: Journal | None = None,
-    agree: Callable[[Manifest, Live], None] = lambda _told, _live: None,
     now: Now = utc,
 ) -> Swapped:
-    """`agree` is asked when all that is refused has been; it raises where somebody says no."""
+    """Raises BackupError; then what was in use is in use still."""
     journal = journal or Journal()
     stamp = f"{now():%Y%m%dT%H%M%SZ}"
     with (
@@ -130,7 +129,6 @@ def swap(
         if told.kind != live.kind:
             raise RefusedError(f"{told.id} is of {told.kind}, and {live.where} is {live.kind}")
         discarded = refuse(found, told, where=live.where, discard=discard)
-        agree(told, found)
         kept = kept_as(live.name, stamp)
         with live.beside(stamp) as beside:
             restored = making.fill(beside, told, dump, journal=journal)

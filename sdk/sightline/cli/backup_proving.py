@@ -10,6 +10,7 @@ import click
 from sightline.cli import exits
 from sightline.cli.backup_options import (
     RECIPIENTS,
+    Place,
     There,
     database_options,
     ending_well,
@@ -128,7 +129,7 @@ def verify(
     "--target",
     "place",
     required=True,
-    type=There(),
+    type=Place(),
     help="Where backups are: a folder, or s3://BUCKET/PREFIX.",
 )
 @click.option(

@@ -124,21 +124,18 @@ def _swap(
             f"--confirm {confirmed}: the database is called {live.name}", code=exits.USAGE
         )
 
-    def agree(manifest: Manifest, found: Live) -> None:
-        if confirmed is None:
-            confirm(_question(live, manifest, found), yes=False, typed=live.name)
-
+    manifest = verifying.require(there, name)
+    with live.held() as found:
+        swapping.refuse(found, manifest, where=live.where, discard=discard)
     if dry_run:
-        manifest = verifying.require(there, name)
-        with live.held() as found:
-            swapping.refuse(found, manifest, where=live.where, discard=discard)
-            steps = swapping.plan(there.where, manifest, live, found)
-        show_plan(steps, as_json=as_json)
+        show_plan(swapping.plan(there.where, manifest, live, found), as_json=as_json)
         return
+    if confirmed is None:
+        confirm(_question(live, manifest, found), yes=False, typed=live.name)
     with progress() as watch:
         done = swapping.swap(
             live, there, name, discard=discard, keys=held, scratch=scratch,
-            journal=Journal(watch), agree=agree,
+            journal=Journal(watch),
         )  # fmt: skip
     if as_json:
         document(done)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from buckets import Buckets
-from sightline.backups import folder, making, manifest
+from sightline.backups import folder, making, manifest, opening
 from sightline.backups.bucket import Bucket, Lock
 from sightline.backups.errors import DamageError, RefusedError, TargetError
 from sightline.backups.folder import FolderTarget
@@ -106,7 +106,7 @@ def test_a_large_file_goes_in_parts_and_comes_back_as_it_was(s3, tmp_path):
     assert head["ETag"].strip('"').endswith("-3"), "it went at once"
     with target.present(name) as place:
         assert (place / "dump").read_bytes() == data
-    assert not list(tmp_path.glob("sightline-backups-*"))
+    assert not list(tmp_path.glob(".sightline-backups-*"))
 
 
 def _large(name: str, data: bytes) -> bytes:
@@ -236,6 +236,14 @@ def test_what_stands_in_a_folder_under_another_name_is_damaged(site, tmp_path):
     shutil.copytree(tmp_path / "backups" / made.id, other)
     states = {each.id: each.state for each in target.found()}
     assert states == {made.id: "whole", other.name: "damaged"}
+
+
+def test_what_a_restore_left_behind_that_was_killed_is_no_backup(site, tmp_path):
+    target = FolderTarget(tmp_path / "backups")
+    making.create(site.database(), target)
+    with opening.room_in(tmp_path / "backups") as room:
+        (room / "dump").write_bytes(b"x")
+        assert [each.state for each in target.found()] == ["whole"]
 
 
 def test_a_half_written_note_is_never_seen(site, tmp_path, monkeypatch):

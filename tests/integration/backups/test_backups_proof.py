@@ -103,7 +103,7 @@ def test_out_of_a_bucket_it_is_the_same(filled, s3, tmp_path):
     verifying.verify(target, made.id, room(filled), ledger=filled.database())
     (found,) = target.found()
     assert found.verified
-    assert not list(tmp_path.glob("sightline-backups-*")), "what was fetched is left behind"
+    assert not list(tmp_path.glob(".sightline-backups-*")), "what was fetched is left behind"
 
 
 BROKEN: dict[str, str] = {
