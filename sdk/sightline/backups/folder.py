@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sightline.backups import manifest, verification
 from sightline.backups.errors import BackupError, DamageError, RefusedError
+from sightline.backups.found import Found
 from sightline.backups.manifest import Manifest
-from sightline.backups.target import MANIFEST, VERIFIED, Found
+from sightline.backups.target import MANIFEST, VERIFIED
 
 _PARTIAL = ".partial"
 

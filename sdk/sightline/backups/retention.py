@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sightline.backups.errors import RefusedError
-from sightline.backups.target import Found, moment_of
+from sightline.backups.found import Found, moment_of
 
 UNDER_WAY = timedelta(hours=24)
 """One that has no manifest may still be written, as long as it is younger."""

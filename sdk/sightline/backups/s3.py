@@ -15,10 +15,11 @@ from pathlib import Path
 from sightline.backups import manifest, verification
 from sightline.backups.bucket import PART, Bucket, Lock, Objects
 from sightline.backups.errors import BackupError, DamageError, RefusedError
+from sightline.backups.found import ID, Found
 from sightline.backups.making import Now, utc
 from sightline.backups.manifest import Manifest
 from sightline.backups.opening import room_in
-from sightline.backups.target import ID, MANIFEST, VERIFIED, Found
+from sightline.backups.target import MANIFEST, VERIFIED
 
 
 class S3Target:

@@ -5,53 +5,21 @@ A backup appears in it whole or not at all: its manifest comes last, and goes fi
 
 from __future__ import annotations
 
-import re
 import secrets
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
-
-import msgspec
+from typing import Protocol
 
 from sightline.backups.errors import RefusedError
-from sightline.backups.manifest import Manifest
-from sightline.backups.verification import Verification
+from sightline.backups.found import Found
 
 MANIFEST, VERIFIED = "manifest.json", "verified.json"
-ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 
 
 def new_id(now: datetime) -> str:
     """Sorts by time; two of one second differ."""
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def moment_of(name: str) -> datetime | None:
-    """When a backup of that id was begun; None for what is no id."""
-    match = ID.fullmatch(name)
-    if match is None:
-        return None
-    return datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A backup in its place, as far as it can be told without reading the whole dump."""
-
-    id: str
-    state: Literal["whole", "damaged", "unfinished"]
-    problem: str | None = None
-    """Of one that is damaged."""
-    stored_bytes: int
-    manifest: Manifest | None = None
-    verification: Verification | None = None
-    """The last one, good or bad, if it speaks of this very dump."""
-    locked_until: datetime | None = None
-
-    @property
-    def verified(self) -> bool:
-        """Whether it was restored once, and was what it had been."""
-        return self.verification is not None and self.verification.good
 
 
 class Source(Protocol):

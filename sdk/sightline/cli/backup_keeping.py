@@ -31,7 +31,7 @@ from sightline.cli.effects import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sightline.backups.target import Found
+    from sightline.backups.found import Found
 
 _COLUMNS = ("id", "age", "size", "kind", "schema", "head", "encrypted", "verified", "locked until")
 _place = click.option(

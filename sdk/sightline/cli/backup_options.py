@@ -192,7 +192,8 @@ def target(
     lock: Lock | None = None,
 ) -> tuple[Target, str | None]:
     """The place, and the id of the one backup in it that is named, if one is."""
-    from sightline.backups.target import ID, MANIFEST  # noqa: PLC0415 - after --help
+    from sightline.backups.found import ID  # noqa: PLC0415 - after --help
+    from sightline.backups.target import MANIFEST  # noqa: PLC0415 - after --help
 
     if not place.startswith("s3://"):
         if lock is not None:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.backups.errors import RefusedError
+from sightline.backups.found import Found
 from sightline.backups.manifest import Manifest
 from sightline.backups.retention import Keep, judge
-from sightline.backups.target import Found, new_id
+from sightline.backups.target import new_id
 from sightline.backups.verification import Verification
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
