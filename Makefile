@@ -82,7 +82,7 @@ $(CHECKS)/.made: requirements/checks.txt
 tools: $(VENV)/.dev $(CHECKS)/.made ## Helm 3 (needs Go) and 4, kubectl, and linters of manifests, into .cache
 	@$(BIN)/python deploy/tools/fetch.py
 	@if command -v go >/dev/null; then \
-		$(BIN)/python tests/end_to_end/engine/build.py helm3 \
+		$(BIN)/python tests/end_to_end/engine/build.py helm3 actionlint \
 		&& ln -sf ../../engine/bin/helm3 .cache/tools/bin/helm3; \
 	else \
 		echo "without Go there is no Helm 3; tests that compare it with Helm 4 are skipped" >&2; \
@@ -121,6 +121,31 @@ cluster: cluster-programs ## A real Kubernetes of three nodes on this machine (n
 .PHONY: cluster-down
 cluster-down: $(VENV)/.dev ## End it; nothing stays
 	@PYTHONPATH=tests $(BIN)/python -m cluster down
+
+# What `sightline` does, by environment. helm is the installed one, or what `make tools` fetched.
+ENV ?=
+VERSION ?=
+SIGHTLINE := PATH="$$PATH:$(CURDIR)/.cache/tools/bin" $(BIN)/sightline
+
+define named
+	@test -n "$($(1))" || { echo "say which: make $@ $(1)=…$(if $(2), $(2)=…)" >&2; exit 2; }
+endef
+
+.PHONY: release
+release: $(VENV)/.dev ## Release a version into an environment (ENV=prod VERSION=1.4.0 ARGS="--yes")
+	$(call named,ENV,VERSION)
+	$(call named,VERSION)
+	@$(SIGHTLINE) releases apply --env $(ENV) --version $(VERSION) $(ARGS)
+
+.PHONY: rollback
+rollback: $(VENV)/.dev ## Lead users of an environment back to where they were, at once (ENV=prod)
+	$(call named,ENV)
+	@$(SIGHTLINE) releases rollback --env $(ENV) $(ARGS)
+
+.PHONY: status
+status: $(VENV)/.dev ## How an environment is, on one screen (ENV=prod)
+	$(call named,ENV)
+	@$(SIGHTLINE) status --env $(ENV) $(ARGS)
 
 # The whole system on this machine. PROFILES=demo flies drones, too.
 COMPOSE ?= docker compose

@@ -68,6 +68,7 @@ class Cluster:
             self.machine = Machine(self.plan, known["processes"])
             self.machine.stays = True
             self._registry_port = known["registry_port"]
+            self._first = known["first"]
         else:
             self.machine = None
             self.registry = os.environ.get("SIGHTLINE_REGISTRY", "")
@@ -97,7 +98,8 @@ class Cluster:
         authority = Authority(plan.folder / "keys")
         machine.groups()
         machine.cables()
-        for part, command in control_plane.first(plan, authority).items():
+        self._first = control_plane.first(plan, authority)
+        for part, command in self._first.items():
             machine.start(part, self._program(*command), within="network-control")
         self._doorway(authority)
         archive = plan.folder / "pod.tar"
@@ -241,6 +243,13 @@ class Cluster:
         self._ours.power_off(node.name)
         self._ours.ungroup(node)
 
+    def restart_api_server(self) -> None:
+        """As an upgrade of the control plane does, or a crash: gone at once, and back by itself."""
+        part = "kube-apiserver"
+        self._ours.power_off(part)
+        self._ours.start(part, self._program(*self._first[part]), within="network-control")
+        self._save()
+
     def start_node(self, number: int) -> None:
         """Its power is back; it knows what it had on disk."""
         node = self._node(number)
@@ -313,6 +322,7 @@ class Cluster:
             "workers": self.plan.workers,
             "processes": self._ours.processes,
             "registry_port": self._registry_port,
+            "first": self._first,
         }
         (self.plan.folder / STATE).write_text(json.dumps(known, indent=1))
 

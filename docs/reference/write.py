@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import cop_gateway.app
 import cop_gateway.settings
 import detection.app
@@ -16,9 +18,11 @@ from detection.layouts.layout import Preparation
 from detection.models.manifest import Entry
 from series import metrics_page
 from serving.reference import settings_page
+from sightline import environments
 from sightline.messages.__main__ import main as write_schemas
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 HEAD = """# Settings
 
@@ -110,11 +114,62 @@ def openapi() -> dict[str, dict[str, Any]]:
     }
 
 
+ENVIRONMENTS = """# Environments
+
+Written from the code by `make reference`; do not edit.
+
+`environments/NAME.yaml` says what commands must know of a place that Sightline runs in; `--env
+NAME` (or `SIGHTLINE_ENV`) names it, and an option of the command goes before what the file says.
+`sightline init` writes a new one. What the file holds is checked before anything is done: a name
+that is not known here, a value beyond its limit, a values file that does not exist.
+`environments/schema.json` is the same for editors. Paths are relative to the checkout. Secrets are
+never in it, only the names of their files.
+
+From Python: `sightline.environments.load("prod", root=Path("."))` gives an
+`sightline.environments.Environment`.
+
+`name` is required, and is the file's. `key_file` names a file with an API key of both services (by
+default the cluster's Secret `sightline-deployer` is asked); `gateway_url` is where users reach the
+gateway: `doctor` looks up its name and its certificate. `probe_url` is asked all the while a switch
+is made, such as the `/health` of the gateway's `-active` Service where it can be reached from here.
+
+"""
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "cluster": environments.Place,
+    "chart": environments.Chart,
+    "images": environments.Images,
+    "guards": environments.Guards,
+    "approvals": environments.Approvals,
+    "git": environments.Git,
+    "watch": environments.Watching,
+    "grafana": environments.Grafana,
+    "backups": environments.Backups,
+    "secrets": environments.Secrets,
+}
+
+
+def environments_page() -> str:
+    """The page about environments' files."""
+    parts = [
+        f"## `{name}`\n\n" + settings_page(kind, prefix=None) for name, kind in SECTIONS.items()
+    ]
+    return (ENVIRONMENTS + "".join(parts)).rstrip("\n") + "\n"
+
+
+def environments_schema() -> str:
+    """For editors: what a file may hold."""
+    schema = msgspec.json.schema(environments.Environment)
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
 if __name__ == "__main__":
     write_schemas(HERE / "schema")
     (HERE / "settings.md").write_text(settings(), encoding="utf-8")
     (HERE / "models.md").write_text(models(), encoding="utf-8")
     (HERE / "metrics.md").write_text(metrics_page(), encoding="utf-8")
+    (HERE / "environments.md").write_text(environments_page(), encoding="utf-8")
+    (ROOT / environments.FOLDER / "schema.json").write_text(environments_schema(), encoding="utf-8")
     (HERE / "openapi").mkdir(exist_ok=True)
     for name, described in openapi().items():
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"

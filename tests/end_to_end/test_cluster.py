@@ -251,6 +251,11 @@ def test_pods_move_away_from_a_lost_node(cluster: Cluster, namespace: Namespace)
         lost = time.monotonic() - began
         wait_for(on_the_living, seconds=60, what="the pods to move")
         moved = time.monotonic() - began
+        # A node's rules follow within a second or two of the endpoints, later where it is busy.
+        wait_for(
+            lambda: namespace.ask("asker", "http://web").startswith("web-"),
+            what="rules that know of the lost pods",
+        )
         for _ in range(5):
             assert namespace.ask("asker", "http://web").startswith("web-")
     finally:

@@ -94,6 +94,7 @@ class FakeCluster:
         self.codes: dict[Colour, int] = {}
         self.models: dict[Colour, tuple[Served, ...]] = {}
         self.troubles: dict[str, str] = {}
+        self.versions: dict[Colour, str] = {colour: f"1.0-{colour}" for colour in COLOURS}
         self.gone = False
         self.keeps_sinks = False
         self.paused = False
@@ -132,7 +133,7 @@ class FakeCluster:
                 pods=tuple(
                     Pod(
                         name=name, component=component, colour=colour,
-                        ready=name not in self.troubles, version=f"1.0-{colour}",
+                        ready=name not in self.troubles, version=self.versions[colour],
                         image=f"sightline:{colour}", trouble=self.troubles.get(name),
                     )
                     for component, colour in places for name in self._names(component, colour)

@@ -15,7 +15,9 @@ import msgspec
 from sightline.cli import exits
 from sightline.cli.cluster import Session, cluster_options, session, tell
 from sightline.cli.duration import Duration
+from sightline.cli.environment import chosen
 from sightline.cli.failure import Failure
+from sightline.cli.writing_back import git_drift, tell_git
 
 if TYPE_CHECKING:
     from sightline.colours.colour import Colour, Component
@@ -74,6 +76,9 @@ def status(*, as_json: bool, **place: Any) -> None:
     """How both colours stand, and what should be looked at."""
     with session(**place) as there:
         found = there.namespace.status()
+        if (env := chosen(place["env"])) is not None:
+            drift = git_drift(env, there, found)
+            found = msgspec.structs.replace(found, findings=(*found.findings, *drift))
         if as_json:
             _document(found)
         else:
@@ -192,7 +197,11 @@ def _switch(
         if dry_run:
             _show(prepared.plan, prepared.findings, as_json=as_json)
             return
+        env = chosen(place["env"])
+        probe = probe or (None if env is None else env.probe_url)
         receipt = _made(there, prepared, reason=reason, wait=wait, probe=probe)
+        if env is not None and receipt is not None:
+            tell_git(env, there, receipt)
     if receipt is not None:
         _conclude(receipt, receipt_file, as_json=as_json)
 

@@ -21,9 +21,14 @@ COMMANDS = {
     "detect": ("sightline.cli.detect", "Send images to a running detection service."),
     "watch": ("sightline.cli.watch", "See live events from a running gateway."),
     "models": ("sightline.cli.models", "Look at model files before they are served."),
+    "status": ("sightline.cli.status", "How an environment is, on one screen."),
+    "init": ("sightline.cli.init", "Write a new environment's file."),
     "doctor": ("sightline.cli.doctor", "Say what is installed, what is missing and what to type."),
+    "releases": ("sightline.cli.releases", "Release a version, watch it, and go back."),
     "colours": ("sightline.cli.colours", "Switch users between the two colours of a release."),
+    "images": ("sightline.cli.images", "Build images, scan, sign and push them, and bundle them."),
     "backups": ("sightline.cli.backups", "Back the gateway's database up, and restore it."),
+    "completion": ("sightline.cli.completion", "What a shell needs to complete all this."),
 }
 """By name: its module, and one line for the list."""
 
@@ -62,7 +67,7 @@ def main() -> None:
     """The console script."""
     try:
         # click gives a command's Exit back as a value; commands themselves give nothing.
-        sys.exit(cli(standalone_mode=False) or exits.OK)
+        sys.exit(cli(prog_name="sightline", standalone_mode=False) or exits.OK)
     except click.Abort:
         sys.exit(exits.INTERRUPTED)
     except click.ClickException as error:

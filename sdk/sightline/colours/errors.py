@@ -2,6 +2,7 @@
 
 ColoursError
 ├── UnreachableError    the API server does not answer, or lets nobody in
+├── AbsentError         what was asked for does not exist
 ├── NothingThereError   there is nothing of Sightline in the namespace
 ├── ConflictError       somebody else changed it first
 │   └── OvertakenError  somebody else's switch took the place of ours
@@ -23,6 +24,10 @@ class ColoursError(Exception):
 
 class UnreachableError(ColoursError):
     """The API server does not answer, or does not let us in."""
+
+
+class AbsentError(ColoursError):
+    """What was asked for does not exist."""
 
 
 class NothingThereError(ColoursError):

@@ -30,19 +30,31 @@ class Namespace:
         self._clock = clock
         self._tell = tell
 
+    def seen(self) -> Observation:
+        """All that is to be known of it, now."""
+        return self._cluster.observe()
+
     def status(self) -> Standing:
         """How both stand."""
         seen = self._cluster.observe()
         return standing(seen, self.reports(seen, COLOURS), now=self._clock.now())
 
     def preflight(
-        self, to: Colour | None, components: Sequence[Component], *, smoke: Smoke | None = None
+        self,
+        to: Colour | None,
+        components: Sequence[Component],
+        *,
+        smoke: Smoke | None = None,
+        own: str | None = None,
     ) -> tuple[Colour, tuple[Finding, ...]]:
-        """What is looked at before a switch to `to`, by default to the idle colour."""
+        """What is looked at before a switch to `to`, by default to the idle colour.
+
+        `own` is a switch that is under way and no obstacle: the caller's, whose process died.
+        """
         seen = self._cluster.observe()
         to = to or other(self.active(seen))
         found = self._examined(
-            seen, self.reports(seen, COLOURS), to, self._chosen(seen, components)
+            seen, self.reports(seen, COLOURS), to, self._chosen(seen, components), own
         )
         if smoke is not None and not failures(found):
             found += smoke(seen, to)
@@ -61,10 +73,12 @@ class Namespace:
         haste: Haste,
         smoke: Smoke | None = None,
         checked: bool = True,
+        own: str | None = None,
     ) -> Prepared:
         """A switch that may be made. Raises RefusedError.
 
-        Without `checked` its findings are there all the same, and refuse nothing: a dry run.
+        `own` is as of `preflight`. Without `checked` its findings are there all the same, and
+        refuse nothing: a dry run.
         """
         seen = self._cluster.observe()
         chosen = self._chosen(seen, components)
@@ -78,7 +92,7 @@ class Namespace:
         if settled(seen, reports, to, chosen):
             return Prepared(plan=None, to=to, seen=seen, reports=reports, findings=())
         if haste == "orderly":
-            found = self._examined(seen, reports, to, chosen)
+            found = self._examined(seen, reports, to, chosen, own)
             if checked and not failures(found) and smoke is not None:
                 found += smoke(seen, to)
             if checked and failures(found):
@@ -123,9 +137,14 @@ class Namespace:
         raise RefusedError(f"say where to with --to: {told or 'no Service is there'}")
 
     def _examined(
-        self, seen: Observation, reports: Reports, to: Colour, chosen: Sequence[Component]
+        self,
+        seen: Observation,
+        reports: Reports,
+        to: Colour,
+        chosen: Sequence[Component],
+        own: str | None,
     ) -> tuple[Finding, ...]:
-        return examine(seen, reports, to, chosen, now=self._clock.now())
+        return examine(seen, reports, to, chosen, now=self._clock.now(), own=own)
 
     def _chosen(self, seen: Observation, components: Sequence[Component]) -> tuple[Component, ...]:
         missing = [each for each in components if each not in seen.components]

@@ -19,6 +19,7 @@ CLUSTER = HERE.parents[1] / "cluster"
 CACHE = HERE.parents[2] / ".cache" / "engine"
 
 PROGRAMS = {
+    "actionlint": (HERE / "actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     "buildkitd": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
     "buildctl": (HERE / "buildkit", "github.com/moby/buildkit/cmd/buildctl"),
     "docker-compose": (HERE / "compose", "github.com/docker/compose/v2/cmd"),

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from sightline.cli import doctor, exits
+from sightline.cli import exits
 from sightline.demo.model import demo_model
+from sightline.diagnosis import machine
 
 Command = Callable[..., Any]
 
@@ -66,17 +67,17 @@ def test_a_port_that_is_taken_is_told_and_is_no_failure() -> None:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
         port = sock.getsockname()[1]
-        taken = doctor._port(port, "the gateway")
+        taken = machine._port(port, "the gateway")
     assert (taken.ok, taken.required) == (False, False)
     assert "the gateway" in taken.detail
-    assert doctor._port(port, "the gateway").ok
+    assert machine._port(port, "the gateway").ok
 
 
 def test_a_folder_that_cannot_be_written_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # Root may write anywhere: only a folder that can take no files at all is closed to everybody.
-    monkeypatch.setattr(doctor.tempfile, "gettempdir", lambda: "/proc/self")
-    found = doctor._disk()
+    monkeypatch.setattr(machine.tempfile, "gettempdir", lambda: "/proc/self")
+    found = machine._disk()
     assert (found.ok, found.required) == (False, True)
     assert "cannot be written" in found.detail

@@ -75,3 +75,12 @@ def test_links_within_the_documentation_lead_somewhere(page: Path) -> None:
     text = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_page_and_the_schema_of_environments_are_the_codes(
+    write: ModuleType,
+) -> None:
+    page = (REFERENCE / "environments.md").read_text(encoding="utf-8")
+    assert page == write.environments_page(), "run `make reference` and commit"
+    schema = (write.ROOT / "environments/schema.json").read_text(encoding="utf-8")
+    assert schema == write.environments_schema(), "run `make reference` and commit"

@@ -1,0 +1,1 @@
+"""What is here, what is missing, and what to type: on this machine, and of an environment."""
