@@ -91,7 +91,7 @@ def _left(each: Found, *, now: datetime, damaged: bool) -> str:
 
 def _kept(all_: list[Found], keep: Keep, *, now: datetime) -> dict[str, str]:
     """Of one database's: why each that stays does so."""
-    newest_first = sorted(all_, key=_moment, reverse=True)
+    newest_first = sorted(all_, key=lambda each: (_moment(each), each.id), reverse=True)
     why: dict[str, list[str]] = {}
 
     def keeping(reason: str, some: Iterable[Found]) -> None:

@@ -97,6 +97,7 @@ def test_of_an_encrypted_one_the_identity_is_needed(filled, tmp_path, key):
     assert "decrypt" in done.seconds
 
 
+@pytest.mark.parametrize("site", ["postgres"], indirect=True)
 def test_out_of_a_bucket_it_is_the_same(filled, s3, tmp_path):
     target = S3Target(s3.create(), scratch=tmp_path)
     made = making.create(filled.database(), target).manifest
@@ -116,6 +117,7 @@ BROKEN: dict[str, str] = {
 }
 
 
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_database_that_was_broken_already_is_no_proof(filled, tmp_path, name):
     with filled.live._database.writing("break it") as cursor:
@@ -217,6 +219,7 @@ def test_a_throwaway_database_is_dropped_whatever_happens(postgres, tmp_path):
     assert databases(site) == before
 
 
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
 def test_the_note_is_for_people_too(filled, tmp_path):
     target = FolderTarget(tmp_path / "backups")
     made = making.create(filled.database(), target).manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.backups.errors import RefusedError
@@ -52,7 +52,7 @@ BACKUPS = st.lists(
         locked=st.sampled_from([0.0, 0.0, -5.0, 5.0]),
         source=st.sampled_from(["blue", "green"]),
     ),
-    max_size=30,
+    max_size=12,
     unique_by=lambda each: each.id,
 )
 COUNTS = st.integers(0, 5)
@@ -61,6 +61,7 @@ KEEPS = st.tuples(COUNTS, COUNTS, COUNTS, COUNTS).filter(any).map(
 )  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(BACKUPS, KEEPS, st.booleans())
 def test_what_cannot_be_missed_is_never_removed(found, keep, damaged):
     judged = judge(found, keep, now=NOW, damaged=damaged)
@@ -68,7 +69,7 @@ def test_what_cannot_be_missed_is_never_removed(found, keep, damaged):
     gone = {each.id for each in judged if not each.kept}
     for source in ("blue", "green"):
         whole = [each for each in found if each.manifest and each.manifest.source == source]
-        whole.sort(key=lambda each: each.manifest.started_at)
+        whole.sort(key=lambda each: (each.manifest.started_at, each.id))
         good = [each for each in whole if each.verified]
         assert not gone & {each.id for each in (*whole[-1:], *good[-1:])}
     assert not gone & {each.id for each in found if each.locked_until and each.locked_until > NOW}
@@ -77,6 +78,7 @@ def test_what_cannot_be_missed_is_never_removed(found, keep, damaged):
     assert all(each.reason for each in judged)
 
 
+@settings(max_examples=50)
 @given(BACKUPS, KEEPS)
 def test_pruning_again_removes_nothing_more(found, keep):
     gone = {each.id for each in judge(found, keep, now=NOW) if not each.kept}
