@@ -225,6 +225,7 @@ bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/backup_restore.py --millions 0.1
 	$(BIN)/python tests/bench/frame_to_cot.py --clone
 	$(BIN)/python tests/bench/log_lines.py
+	$(BIN)/python tests/bench/cli_start.py
 
 .PHONY: soak
 soak: $(VENV)/.dev ## The detection service's memory over 50 000 requests

@@ -13,6 +13,7 @@ import pytest
 
 from cluster_images import FIRST, SECOND, UNREADY
 from deployment import Sightline
+from faulty_api import FaultyApi
 from figures import record_figure
 from releasing import SiteCheckout
 from running import wait_for
@@ -243,3 +244,28 @@ def test_an_api_server_that_is_restarted_meanwhile(site: SiteCheckout) -> None:
         )  # fmt: skip
         assert done, said
     assert serving(site)[1] == new
+
+
+def test_an_api_server_on_a_bad_day(site: SiteCheckout, tmp_path: Path) -> None:
+    """One request of twelve is refused, fails, is cut or slow: a release is made, or told."""
+    _, version = serving(site)
+    new = other(version)
+    faulty = FaultyApi(site.sightline.cluster.kubeconfig, tmp_path, share=1 / 12)
+    with faulty.running(), site.sightline.traffic("bad-day", clients=1) as traffic:
+        arguments: tuple[str, ...] = ("apply", "--version", new, "--yes")
+        for _ in range(8):
+            done = site.releases(*arguments, kubeconfig=faulty.kubeconfig, check=False)
+            if done.code == 0:
+                break
+            assert done.told.strip(), "it ended without a word"
+            assert "Traceback" not in done.told, done.told
+            begun = site.releases("status").said["current"]
+            if begun["version"] == new and begun["phase"] not in ("done", "aborted", "rolled-back"):
+                arguments = ("resume", "--yes")
+            time.sleep(5)
+    assert done.code == 0, done.told
+    assert traffic.failures == []
+    assert serving(site)[1] == new
+    assert sum(faulty.faults.values()) > 3
+    record_figure("a bad day: requests to the API server", faulty.requests, "")
+    record_figure("a bad day: of which went wrong", sum(faulty.faults.values()), "")
