@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from sightline.cli import exits
 from sightline.cli.duration import Duration
@@ -87,9 +88,35 @@ class There(Place):
         return text
 
 
+def _take_from(context: click.Context, _parameter: click.Parameter, name: str | None) -> None:
+    """What the environment says is the default of each option that says the same."""
+    if name is None:
+        return
+    # Only once it is named: a file of YAML takes a while.
+    from sightline.cli.environment import environment  # noqa: PLC0415
+
+    said = environment(name).backups
+    given = {
+        "place": said.target,
+        "endpoint_url": said.endpoint_url,
+        "database_file": said.database_file,
+        "recipients": said.recipients,
+        "object_lock_days": said.object_lock_days or None,
+    }
+    context.default_map = {key: value for key, value in given.items() if value}
+
+
+env_option = click.option(
+    "--env", metavar="NAME", envvar="SIGHTLINE_ENV", is_eager=True, expose_value=False,
+    callback=_take_from,
+    help="Place, keys and database of environments/NAME.yaml (or SIGHTLINE_ENV).",
+)  # fmt: skip
+
+
 def place_options(command: Command) -> Command:
-    """How the place for backups is reached, where it is a bucket."""
+    """How the place for backups is reached, where it is a bucket; or an environment says all."""
     return _options(
+        env_option,
         click.option("--endpoint-url", metavar="URL",
                      help="Of an S3 that is not Amazon's (Garage, Ceph)."),
         click.option("--region", help="The bucket's; by default as usual, else us-east-1."),
@@ -229,13 +256,19 @@ def keys(identities: Sequence[Path]) -> Identities | None:
     return Identities(identities)
 
 
+def _by_default(name: str) -> bool:
+    """Whether an option was not typed: the environment says it."""
+    context = click.get_current_context()
+    return context.get_parameter_source(name) == ParameterSource.DEFAULT_MAP
+
+
 def url_in(url: str | None, file: Path | None, *, what: str = "database") -> str | Path | None:
     """A URL, or the SQLite file itself; None where neither is given."""
     from sightline.backups.sqlite import MAGIC  # noqa: PLC0415 - after --help
 
-    if url is not None and file is not None:
+    if url is not None and file is not None and not _by_default(f"{what}_file"):
         raise click.UsageError(f"--{what} and --{what}-file exclude each other")
-    if file is None:
+    if file is None or url is not None:
         return url
     try:
         with file.open("rb") as opened:

@@ -259,3 +259,28 @@ def test_a_drill_with_a_server_of_its_own(postgres: object, tmp_path: Path) -> N
     assert told["tables"]["events"] == 8
     assert told["rpo_events"] == 0
     assert told["served"]["delivered_seconds"] > 0
+
+
+def test_an_environment_says_where_and_for_whom_and_what_is_typed_goes_before_it(
+    site: Site, tmp_path: Path, key: tuple[str, Path]
+) -> None:
+    public, _ = key
+    named = tmp_path / "database-url"
+    named.write_text(site.url)
+    file = tmp_path / "there.yaml"
+    file.write_text(
+        "name: there\ncluster: {context: there}\nimages: {registry: registry.example.org}\n"
+        "guards: {signed_images: false}\n"
+        f"backups:\n  target: {tmp_path}/theirs\n  recipients: [{public}]\n"
+        f"  database_file: {named}\n"
+    )
+    made = backups("create", "--env", file, "--json")
+    assert made.returncode == exits.OK, made.stderr
+    told = json.loads(made.stdout)
+    assert Path(told["location"]).parent == tmp_path / "theirs"
+    assert told["encryption"]["recipients"] == [public]
+    made = backups("create", "--env", file, "--target", tmp_path / "mine", "--database", site.url)
+    assert made.returncode == exits.OK, made.stderr
+    assert len(FolderTarget(tmp_path / "mine").found()) == 1
+    listed = backups("list", "--env", file, "--json")
+    assert [each["id"] for each in json.loads(listed.stdout)["backups"]] == [told["id"]]
