@@ -7,6 +7,7 @@ asks for the name gets the one or the other, whenever power fails.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ GATEWAY = "sightline-cop-gateway"
 _MAINTENANCE = "postgres"
 _NAME_BYTES = 63
 _LEAVE_MS = 5_000
+_GONE_SECONDS = 3.0
 
 
 class PostgresSwap:
@@ -42,13 +44,12 @@ class PostgresSwap:
     @contextlib.contextmanager
     def held(self) -> Iterator[Live]:
         """What it is now; gateways are kept out only while it is swapped."""
-        with self._server.connected() as admin:
-            found = admin.execute(
-                "SELECT datallowconn, (SELECT count(*) FROM pg_stat_activity AS a"
-                " WHERE a.datname = d.datname AND a.application_name = %s)"
-                " FROM pg_database AS d WHERE d.datname = %s",
-                (GATEWAY, self.name),
-            ).fetchone()
+        found = self._looked_at()
+        until = time.monotonic() + _GONE_SECONDS
+        # A session that was just ended is there for a moment still.
+        while found is not None and found[1] and time.monotonic() < until:
+            time.sleep(0.1)
+            found = self._looked_at()
         if found is None:
             yield Live(exists=False, head=0)
             return
@@ -58,7 +59,17 @@ class PostgresSwap:
                 f"{self.where} lets nobody in; where a swap died, say: ALTER DATABASE"
                 f' "{self.name}" WITH ALLOW_CONNECTIONS true'
             )
-        yield Live(exists=True, head=self._head(), gateways=int(gateways))
+        yield Live(exists=True, head=self._head(), gateways=gateways)
+
+    def _looked_at(self) -> tuple[bool, int] | None:
+        """Whether it lets anybody in, and how many sessions of gateways it has."""
+        with self._server.connected() as admin:
+            return admin.execute(
+                "SELECT datallowconn, (SELECT count(*) FROM pg_stat_activity AS a"
+                " WHERE a.datname = d.datname AND a.application_name = %s)"
+                " FROM pg_database AS d WHERE d.datname = %s",
+                (GATEWAY, self.name),
+            ).fetchone()
 
     def _head(self) -> int | None:
         """None where it cannot be read; 0 where nobody has ever put anything into it."""
