@@ -198,6 +198,18 @@ wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for build
 images-newer: ## List newer versions of the images that compose.yaml pins (needs skopeo)
 	@$(PYTHON) deploy/images/newer.py
 
+.PHONY: backup
+backup: $(VENV)/.dev ## Back the gateway's database up (ENV=prod, or ARGS="--database-file FILE --target PLACE")
+	@$(BIN)/sightline backups create $(ENV:%=--env %) $(ARGS)
+
+.PHONY: restore
+restore: $(VENV)/.dev ## Restore the newest backup (ENV=prod, or ARGS="--database-file FILE --from PLACE"; --swap keeps the old one)
+	@$(BIN)/sightline backups restore $(ENV:%=--env %) $(ARGS)
+
+.PHONY: drill
+drill: $(VENV)/.dev ## Practise a disaster: restore elsewhere, and report RPO and RTO (ENV=prod, or ARGS="--target PLACE")
+	@$(BIN)/sightline backups drill $(ENV:%=--env %) $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Foreign bytes by the hundred thousand (ARGS="--cases 1000000 --seed 7 --target image")
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
@@ -219,6 +231,7 @@ bench: $(VENV)/.dev ## Measure: ratios taken side by side in one run, as tables
 	$(BIN)/python tests/bench/delivery.py
 	$(BIN)/python tests/bench/takeover.py
 	$(BIN)/python tests/bench/backlog.py --millions 0 1
+	$(BIN)/python tests/bench/backup_restore.py --millions 0.1
 	$(BIN)/python tests/bench/frame_to_cot.py --clone
 	$(BIN)/python tests/bench/log_lines.py
 	$(BIN)/python tests/bench/cli_start.py

@@ -55,7 +55,8 @@ class Ended:
     @property
     def document(self) -> dict[str, Any]:
         assert self.succeeded, f"{self.conditions} {self.words}"
-        return dict(json.loads(self.log))
+        # A pod's log has progress, too, which is on stderr.
+        return dict(json.loads(self.log[self.log.index("{\n") :]))
 
 
 def start(

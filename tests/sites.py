@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 from cop_gateway.outbox.postgres import PostgresOutbox
 from cop_gateway.outbox.sqlite import SqliteOutbox
 from cop_gateway.outbox.store import Outbox
 from postgres_server import Servers
+from sightline.backups import making
+from sightline.backups.folder import FolderTarget
 from sightline.backups.ledger import Database
+from sightline.backups.making import Restored
+from sightline.backups.manifest import Manifest
 from sightline.backups.postgres import PostgresDatabase
 from sightline.backups.sqlite import SqliteDatabase
 from stores import commit, event, frame
@@ -25,6 +30,17 @@ def fill(store: Outbox, frames: int = 4) -> None:
         commit(
             store, frame(f"f{number}", event(0, class_name="a\\.\tb\n\\.\nc"), event(1), unplaced=1)
         )
+
+
+def create(database: Database, folder: Path, **how: Any) -> tuple[Path, Manifest]:
+    """A backup in a folder of backups: its own folder, and its manifest."""
+    made = making.create(database, FolderTarget(folder), **how)
+    return Path(made.location), made.manifest
+
+
+def restore(database: Database, place: Path, **how: Any) -> Restored:
+    """Of a backup, by its folder."""
+    return making.restore(database, FolderTarget(place.parent), place.name, **how)
 
 
 class Site:

@@ -79,7 +79,7 @@ def fill(path: Path, count: int, record: FrameRecord, now: datetime) -> None:
         connection.execute(
             f"{numbers} INSERT INTO frames ({', '.join(FRAME_COLUMNS)})"
             " SELECT 'camera-' || (i % 100), i, ? + i * 20 * ?, ? + i * 20 * ?, ?,"
-            " ? + i * 20 * ?, NULL, i * 20, i * 20 + 19 FROM n",
+            " ? + i * 20 * ?, NULL, NULL, i * 20, i * 20 + 19 FROM n",
             (first // 20, last // 20 - 1, *(began, step) * 2, record.receipt, began, step),
         )
         connection.execute("COMMIT")

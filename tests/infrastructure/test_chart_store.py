@@ -259,3 +259,100 @@ def test_another_backup_is_another_job():
 
     assert name("a") != name("b")
     assert name("") not in (name("a"), name("b"))
+
+
+BUCKET: dict[str, Any] = {
+    "backups": {
+        "bucket": {
+            "name": "vault", "prefix": "site/backups", "endpointUrl": "https://s3.site.example",
+            "region": "garage", "credentialsSecret": "s3-keys", "caKey": "ca.crt",
+            "objectLockDays": 30,
+        },
+        "encryption": {"recipients": ["age1abc", "age1def"], "identitySecret": "age-identity"},
+        "prune": {"enabled": True, "last": 3},
+        "verify": {"enabled": True},
+    },
+    "networkPolicies": {
+        "backups": [{"to": [{"ipBlock": {"cidr": "192.0.2.9/32"}}], "ports": [{"port": 443}]}]
+    },
+}  # fmt: skip
+
+
+def test_backups_can_go_to_a_bucket_locked_encrypted_and_pruned():
+    pod = rendered(BUCKET).pod("CronJob/sightline-backups")
+    assert pod.main["args"] == [
+        "backups", "create", "--target=s3://vault/site/backups",
+        "--schedule-name=sightline-backups", "--endpoint-url=https://s3.site.example",
+        "--region=garage", "--credentials-file=/run/s3/credentials", "--scratch=/backups",
+        "--object-lock-days=30", "--object-lock-mode=compliance", "--recipient=age1abc",
+        "--recipient=age1def", "--prune", "--keep-last=3", "--keep-daily=7", "--keep-weekly=4",
+        "--keep-monthly=6", "--database-file=/run/secrets/database-url", "--wait=1m", "--json",
+    ]  # fmt: skip
+    assert pod.environment["AWS_CA_BUNDLE"] == "/run/s3/ca.crt"
+    assert pod.volume("s3")["secret"]["secretName"] == "s3-keys"
+    assert pod.labels["sightline.io/job"] == "backup"
+
+
+def test_who_makes_backups_cannot_read_them():
+    pod = rendered(BUCKET).pod("CronJob/sightline-backups")
+    assert "age-identity" not in str(pod.spec)
+
+
+@pytest.mark.parametrize("job", ["CronJob/sightline-backups-verify", "Job/sightline-restore"])
+def test_who_restores_has_the_identity(job):
+    values = manifests.merged(BUCKET, {"restore": {"enabled": job.startswith("Job/")}})
+    all_ = rendered(values)
+    kind, _, start = job.partition("/")
+    (name,) = (each for each in all_.kind(kind) if each.startswith(start))
+    pod = all_.pod(f"{kind}/{name}")
+    assert pod.volume("age")["secret"] == {
+        "secretName": "age-identity",
+        "defaultMode": 288,
+        "items": [{"key": "identity", "path": "identity"}],
+    }
+    mounts = {m["name"]: m["mountPath"] for m in pod.main["volumeMounts"]}
+    assert f"--identity={mounts['age']}/identity" in pod.main["args"]
+    assert "--from=s3://vault/site/backups" in pod.main["args"]
+
+
+def test_the_weekly_proof_restores_into_a_throwaway_database_and_writes_it_down():
+    all_ = rendered(manifests.at("backups.verify.enabled", True))
+    assert set(all_.kind("CronJob")) == {"sightline-backups", "sightline-backups-verify"}
+    spec = all_.one("CronJob", "sightline-backups-verify")["spec"]
+    assert spec["schedule"] == "0 4 * * 0"
+    assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 14400
+    pod = all_.pod("CronJob/sightline-backups-verify")
+    assert pod.main["args"] == [
+        "backups", "verify", "--from=/backups", "--scratch=/backups",
+        "--server-file=/run/secrets/database-url", "--database-file=/run/secrets/database-url",
+        "--wait=1m", "--json",
+    ]  # fmt: skip
+    assert pod.labels["sightline.io/job"] == "verify"
+
+
+def test_with_files_each_colour_has_its_own_proof_and_its_own_place():
+    all_ = rendered(manifests.merged(SQLITE, BUCKET))
+    for colour in COLOURS:
+        made = all_.pod(f"CronJob/sightline-backups-{colour}").main["args"]
+        proven = all_.pod(f"CronJob/sightline-backups-{colour}-verify").main["args"]
+        assert f"--target=s3://vault/site/backups/{colour}" in made
+        assert f"--from=s3://vault/site/backups/{colour}" in proven
+        assert not [each for each in proven if each.startswith("--server")]
+
+
+def test_what_the_chart_asks_of_the_command_line_is_there(monkeypatch):
+    """Each option of each Job is one that the command has."""
+    from sightline.cli.backups import backups  # noqa: PLC0415
+
+    restore = {"restore": {"enabled": True}}
+    for values in ({}, SQLITE, BUCKET, manifests.merged(SQLITE, BUCKET)):
+        for more, kinds in (({}, ["CronJob"]), (restore, ["Job"])):
+            all_ = rendered(manifests.merged(values, more))
+            for kind in kinds:
+                for name in all_.kind(kind):
+                    args = all_.pod(f"{kind}/{name}").main.get("args", [])
+                    if args[:1] != ["backups"]:
+                        continue
+                    command = backups.commands[args[1]]
+                    known = {each for parameter in command.params for each in parameter.opts}
+                    assert {each.partition("=")[0] for each in args[2:]} <= known

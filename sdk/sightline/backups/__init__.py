@@ -1,4 +1,7 @@
-"""Backups of the gateway's database that can be trusted: made, checked, restored, compared.
+"""Backups of the gateway's database that can be trusted: made, proven, restored, kept, practised.
 
-A backup is a folder with `dump` and `manifest.json`; it appears whole or not at all.
+`making.create` and `making.restore`, `swapping.swap`, `verifying.verify`, `pruning.prune` and
+`drill.drill` do it, and give typed results. Databases are `sqlite.SqliteDatabase` and
+`postgres.PostgresDatabase`; places are `folder.FolderTarget` and `s3.S3Target`. What goes wrong is
+a `BackupError`, in one sentence.
 """

@@ -3,6 +3,7 @@
 BackupError
 ├── DatabaseError   it does not answer, or is not one of Sightline's
 ├── ToolError       pg_dump or pg_restore is missing, too old, or failed
+├── TargetError     the place for backups does not answer, or lets nobody in
 ├── DamageError     a backup is not what it was when it was made
 └── RefusedError    it would destroy something, or be of no use
 """
@@ -18,6 +19,10 @@ class DatabaseError(BackupError):
 
 class ToolError(BackupError):
     """A program of PostgreSQL is missing, too old, or failed."""
+
+
+class TargetError(BackupError):
+    """The place for backups does not answer, or lets nobody in."""
 
 
 class DamageError(BackupError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +49,55 @@ class Ending:
         )  # fmt: skip
 
 
+def ending(made: Manifest) -> Ending:
+    """Of a backup that is there."""
+    return Ending(
+        id=made.id,
+        finished_at=made.finished_at,
+        size_bytes=made.size_bytes,
+        sha256=made.sha256,
+        schema_version=made.schema_version,
+        head=made.head,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A backup that was restored and found to be what it was made of."""
+
+    manifest: Manifest
+    location: str
+    verified_at: datetime
+    restore_seconds: float
+
+    def values(self) -> tuple[str | int | float | None, ...]:
+        """In the order of the statement's columns."""
+        made = self.manifest
+        return (
+            made.id, made.kind, self.location, microseconds(made.started_at),
+            microseconds(made.finished_at), made.size_bytes, made.sha256, made.schema_version,
+            made.head, microseconds(self.verified_at), self.restore_seconds,
+        )  # fmt: skip
+
+
+COLUMNS = (
+    "id", "kind", "location", "started_at", "finished_at", "size_bytes", "sha256",
+    "schema_version", "head", "verified_at", "restore_seconds",
+)  # fmt: skip
+
+
+def statement(mark: str) -> str:
+    """What writes a proof down; a database that never heard of the backup hears of it now.
+
+    That is so of one that was restored from an older backup.
+    """
+    return (
+        f"INSERT INTO backups ({', '.join(COLUMNS)})"  # noqa: S608
+        f" VALUES ({', '.join([mark] * len(COLUMNS))}) ON CONFLICT (id) DO UPDATE SET"
+        " verified_at = excluded.verified_at, restore_seconds = excluded.restore_seconds"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Taken:
     """What a dump is of."""
@@ -57,17 +107,26 @@ class Taken:
     schema_version: int
     head: int
     tools: dict[str, str]
+    facts: dict[str, int] = field(default_factory=dict)
 
 
-class Database(Protocol):
-    """A gateway's database, of either kind."""
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What is in a database."""
 
-    kind: Kind
+    tables: dict[str, int]
+    facts: dict[str, int]
+    schema_version: int
+    head: int
+    server: str
+    """What keeps it, with its version."""
+
+
+class Ledger(Protocol):
+    """The table of backups in a gateway's database."""
+
     where: str
     """Without secrets."""
-
-    def require(self) -> None:
-        """Raises DatabaseError where it is not a gateway's."""
 
     def begin(self, entry: Entry) -> None:
         """Write down that a backup was begun."""
@@ -75,8 +134,26 @@ class Database(Protocol):
     def end(self, ending: Ending) -> None:
         """Write down how it ended."""
 
+    def verified(self, proof: Proof) -> None:
+        """Write down that it was restored and compared."""
+
+    def removed(self, names: Sequence[str], at: datetime) -> None:
+        """Write down that these are there no more."""
+
+
+class Database(Ledger, Protocol):
+    """A gateway's database, of either kind."""
+
+    kind: Kind
+
+    def require(self) -> None:
+        """Raises DatabaseError where it is not a gateway's."""
+
     def take(self, dump: Path, *, allow_empty: bool) -> Taken:
         """Dump it as of one moment, and check the dump."""
 
-    def restore(self, dump: Path, manifest: Manifest) -> dict[str, int]:
-        """Make it what the dump says; the rows of each table then. All or nothing."""
+    def restore(self, dump: Path, manifest: Manifest) -> Look:
+        """Make it what the dump says; what is in it then. All or nothing."""
+
+    def look(self) -> Look:
+        """Count what is in it, and ask its facts."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg import conninfo, sql
 
-from sightline.backups import archive, programs, tables
+from sightline.backups import archive, invariants, programs, tables
 from sightline.backups.errors import BackupError, DamageError, DatabaseError, RefusedError
-from sightline.backups.ledger import Ending, Entry, Taken
+from sightline.backups.ledger import Ending, Entry, Look, Proof, Taken, microseconds, statement
 from sightline.backups.manifest import Kind, Manifest
 from sightline.backups.programs import Programs
 
@@ -41,6 +44,22 @@ class PostgresDatabase:
             f"/{self._parts.get('dbname', '')}"
         )
 
+    @property
+    def name(self) -> str:
+        """Of the database on its server."""
+        return str(self._parts.get("dbname") or self._parts.get("user") or "")
+
+    @property
+    def url(self) -> str:
+        """As a gateway takes it, with its password, if it has one: for files and environments."""
+        return f"postgresql:///?{urlencode(self._parts)}"
+
+    def named(self, name: str) -> PostgresDatabase:
+        """Another database of the same server."""
+        return PostgresDatabase(
+            conninfo.make_conninfo("", **{**self._parts, "dbname": name}), tools=self._tools
+        )
+
     @staticmethod
     def has_password(url: str) -> bool:
         """Whether there is a password in it, or something that cannot be read at all."""
@@ -63,7 +82,7 @@ class PostgresDatabase:
 
     def begin(self, entry: Entry) -> None:
         """Write down that a backup was begun."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             connection.execute(
                 "INSERT INTO backups (id, kind, location, started_at) VALUES (%s, %s, %s, %s)",
                 entry.values(self.kind),
@@ -71,21 +90,57 @@ class PostgresDatabase:
 
     def end(self, ending: Ending) -> None:
         """Write down how it ended."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             connection.execute(
                 "UPDATE backups SET finished_at = %s, error = %s, size_bytes = %s, sha256 = %s,"
                 " schema_version = %s, head = %s WHERE id = %s",
                 ending.values(),
             )
 
+    def verified(self, proof: Proof) -> None:
+        """Write down that it was restored and compared."""
+        with self.connected() as connection:
+            connection.execute(statement("%s").encode(), proof.values())
+
+    def removed(self, names: Sequence[str], at: datetime) -> None:
+        """Write down that these are there no more."""
+        with self.connected() as connection:
+            connection.execute(
+                "UPDATE backups SET deleted_at = %s WHERE id = ANY(%s)",
+                (microseconds(at), list(names)),
+            )
+
+    def newest(self) -> int:
+        """The newest event."""
+        with self.connected() as connection:
+            return int(_one(connection, "SELECT head FROM outbox"))
+
+    def look(self) -> Look:
+        """Count what is in it, and ask its facts."""
+        with self.connected(autocommit=False) as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return self._look(connection)
+
+    def _look(self, connection: psycopg.Connection[Any]) -> Look:
+        counts = _counts(connection)
+        tables.require(counts, where=self.where)
+        server = connection.info.parameter_status("server_version") or "unknown"
+        return Look(
+            tables=counts,
+            facts=_facts(connection),
+            schema_version=int(_one(connection, "SELECT version FROM schema_version")),
+            head=int(_one(connection, "SELECT head FROM outbox")),
+            server=f"PostgreSQL {server}",
+        )
+
     def require(self) -> None:
         """Raises DatabaseError where it is not a gateway's."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             tables.require(_counts(connection, fast=True), where=self.where)
 
     def take(self, dump: Path, *, allow_empty: bool) -> Taken:
         """Dump it, and count each table's rows in the very same snapshot."""
-        with self._connected(autocommit=False) as connection:
+        with self.connected(autocommit=False) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             # It does nothing while the dump starts, and must still be there then.
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -105,6 +160,7 @@ class PostgresDatabase:
                 counts = _counts(connection)
                 version = int(_one(connection, "SELECT version FROM schema_version"))
                 head = int(_one(connection, "SELECT head FROM outbox"))
+                facts = _facts(connection)
             programs.finish(running, doing=f"dump of {self.where}")
             server = connection.info.parameter_status("server_version") or "unknown"
         tables.require(counts, where=self.where)
@@ -117,13 +173,17 @@ class PostgresDatabase:
             schema_version=version,
             head=head,
             tools={"pg_dump": tools.version, "server": server},
+            facts=facts,
         )
 
-    def restore(self, dump: Path, manifest: Manifest) -> dict[str, int]:
-        """Into a database without anything in it; the rows of each table then. All or nothing."""
+    def restore(self, dump: Path, manifest: Manifest) -> Look:
+        """Into a database without anything in it; what is in it then. All or nothing."""
         schema = manifest.schema or "public"
-        with self._connected() as connection:
-            tools = programs.fitting(connection.info.server_version // 10000, self._tools)
+        with self.connected() as connection:
+            # An archive is read by programs as new as those that made it.
+            made_by = programs.major_of(manifest.tools.get("pg_dump", ""))
+            major = max(connection.info.server_version // 10000, made_by)
+            tools = programs.fitting(major, self._tools)
             if _schema(connection) != schema:
                 raise RefusedError(
                     f"{self.where}: its tables would be in schema {_schema(connection)}, and the"
@@ -152,15 +212,18 @@ class PostgresDatabase:
             environ=self._secrets(),
         )  # fmt: skip
         programs.finish(running, doing=f"restore into {self.where}")
-        with self._connected() as connection:
+        with self.connected() as connection:
             connection.execute("ANALYZE")
-            found = _counts(connection)
-            if tables.ROSTER in found:
+            found = self._look(connection)
+            if tables.ROSTER in found.tables:
                 connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(tables.ROSTER)))
-        return {name: rows for name, rows in found.items() if name in manifest.tables}
+        # Tables of others were there before, if there are any.
+        rows = {name: rows for name, rows in found.tables.items() if name in manifest.tables}
+        return dataclasses.replace(found, tables=rows)
 
     @contextlib.contextmanager
-    def _connected(self, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
+    def connected(self, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
+        """A session; what goes wrong in it is told without the password."""
         try:
             with psycopg.connect(**self._parts, autocommit=autocommit) as connection:  # type: ignore[arg-type]
                 yield connection
@@ -216,6 +279,10 @@ def _counts(connection: psycopg.Connection[Any], *, fast: bool = False) -> dict[
         )
         for (name,) in names
     }
+
+
+def _facts(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    return invariants.ask(lambda statement: int(_one(connection, statement.encode())))
 
 
 def _one(connection: psycopg.Connection[Any], statement: Any) -> Any:

@@ -48,6 +48,37 @@ def fitting(major: int, given: Path | None) -> Programs:
     )
 
 
+def major_of(version: str) -> int:
+    """18 of "18.1 (Debian …)" and of "18beta1"; 0 of what is no version."""
+    match = re.match(r"\d+", version)
+    return int(match[0]) if match else 0
+
+
+def server(least: int, given: Path | None) -> Path:
+    """The folder with initdb and postgres, of the oldest version that will do."""
+    fit: list[tuple[int, Path]] = []
+    for folder in _folders(given):
+        major = _major(folder / "postgres") if (folder / "initdb").exists() else None
+        if major is not None and major >= least:
+            fit.append((major, folder))
+    if not fit:
+        where = f"in {given}" if given is not None else "here"
+        what = f"postgresql-{least} or newer" if least else "postgresql"
+        raise ToolError(f"initdb and postgres are not {where}: install {what}")
+    return min(fit)[1]
+
+
+def _major(program: Path) -> int | None:
+    try:
+        told = subprocess.run(  # noqa: S603 - a program that is meant
+            [program, "--version"], capture_output=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = _VERSION.search(told.stdout)
+    return None if match is None else int(match[1])
+
+
 def _folders(given: Path | None) -> Iterator[Path]:
     if given is not None:
         yield given

@@ -11,10 +11,13 @@ import pytest
 
 from cop_gateway.outbox.history_tables import Query
 from cop_gateway.outbox.postgres import PostgresOutbox
-from sightline.backups import folder, making, tables
+from sightline.backups import folder, tables
 from sightline.backups.errors import BackupError, DatabaseError, RefusedError
+from sightline.backups.folder import FolderTarget
 from sightline.backups.ledger import Database
-from sites import Site, fill
+from sightline.backups.manifest import sealed
+from sightline.backups.target import MANIFEST, choose
+from sites import Site, create, fill, restore
 from stores import commit, event, frame
 
 KEPT = {"frames": 4, "events": 8, "unplaced": 4}
@@ -32,11 +35,11 @@ def last(database: Database, site: Site) -> tuple[str, str | None, bool]:
 
 
 def test_what_is_restored_is_what_was_there(filled, tmp_path):
-    place, made = making.create(filled.database(), tmp_path / "backups")
+    place, made = create(filled.database(), tmp_path / "backups")
     assert {name: made.tables[name] for name in KEPT} == KEPT
     assert made.head == 8
     fresh = filled.new()
-    done = making.restore(filled.database(fresh), place)
+    done = restore(filled.database(fresh), place)
     assert done.tables == made.tables
     restored = filled.store(fresh)
     assert restored.events(Query(limit=100)) == filled.live.events(Query(limit=100)) != []
@@ -53,9 +56,9 @@ def test_which_colour_delivered_there_does_not_bind_who_it_is_restored_for(postg
     blue.stand_down(stands_down=True, at=datetime.now(UTC))
     green.stand_down(stands_down=False, at=datetime.now(UTC))
     fill(green)
-    place, _ = making.create(site.database(), tmp_path / "backups")
+    place, _ = create(site.database(), tmp_path / "backups")
     fresh = site.new()
-    making.restore(site.database(fresh), place)
+    restore(site.database(fresh), place)
     alone = PostgresOutbox(fresh, colour="blue")
     hold = alone.hold("tak")
     assert hold is not None
@@ -66,28 +69,28 @@ def test_which_colour_delivered_there_does_not_bind_who_it_is_restored_for(postg
 
 def test_metrics_see_a_backup_from_its_row(filled, tmp_path):
     before = datetime.now(UTC) - timedelta(seconds=1)
-    place, made = making.create(filled.database(), tmp_path)
+    place, made = create(filled.database(), tmp_path)
     assert last(filled.database(), filled) == (made.id, None, True)
     backup = filled.live.last_backup()
-    assert backup.size_bytes == made.size_bytes == (place / folder.DUMP).stat().st_size
+    assert backup.size_bytes == made.size_bytes == (place / "dump").stat().st_size
     assert backup.finished_at > before
 
 
 def test_the_manifest_says_what_made_it_and_no_secret(filled, tmp_path):
-    place, _ = making.create(filled.database(), tmp_path, schedule="nightly")
-    told = json.loads((place / folder.MANIFEST).read_bytes())
+    place, _ = create(filled.database(), tmp_path, schedule="nightly")
+    told = json.loads((place / MANIFEST).read_bytes())
     assert told["schedule"] == "nightly"
     assert told["kind"] == filled.kind
     assert set(told["tools"]) == ({"sqlite"} if filled.kind == "sqlite" else {"pg_dump", "server"})
-    assert {each.name for each in place.iterdir()} == {folder.DUMP, folder.MANIFEST}
+    assert {each.name for each in place.iterdir()} == {"dump", MANIFEST}
     assert place.stat().st_mode & 0o077 == 0
 
 
 def test_of_a_folder_of_backups_the_newest_is_restored(filled, tmp_path):
     for seconds in (0, 10):
         moment = datetime.now(UTC) + timedelta(seconds=seconds)
-        _, made = making.create(filled.database(), tmp_path, now=lambda moment=moment: moment)
-    assert making.restore(filled.database(filled.new()), tmp_path).id == made.id
+        _, made = create(filled.database(), tmp_path, now=lambda moment=moment: moment)
+    assert choose(FolderTarget(tmp_path), None) == made.id
 
 
 def test_writing_meanwhile_neither_waits_nor_tears_a_backup(filled, tmp_path):
@@ -105,7 +108,7 @@ def test_writing_meanwhile_neither_waits_nor_tears_a_backup(filled, tmp_path):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        made = [making.create(filled.database(), tmp_path) for _ in range(3)]
+        made = [create(filled.database(), tmp_path) for _ in range(3)]
     finally:
         over.set()
         writer.join()
@@ -115,14 +118,14 @@ def test_writing_meanwhile_neither_waits_nor_tears_a_backup(filled, tmp_path):
         # Of one moment: each frame that is in it has both its events, and the head is the newest.
         assert manifest.tables["events"] == 2 * manifest.tables["frames"]
         assert manifest.head == manifest.tables["events"]
-        assert making.restore(filled.database(filled.new()), place).tables == manifest.tables
+        assert restore(filled.database(filled.new()), place).tables == manifest.tables
 
 
 def test_two_at_once_are_two_backups(filled, tmp_path):
     made = []
 
     def one() -> None:
-        made.append(making.create(filled.database(), tmp_path))
+        made.append(create(filled.database(), tmp_path))
 
     threads = [threading.Thread(target=one) for _ in range(2)]
     for each in threads:
@@ -131,51 +134,51 @@ def test_two_at_once_are_two_backups(filled, tmp_path):
         each.join()
     assert len({place for place, _ in made}) == 2
     for place, manifest in made:
-        assert making.restore(filled.database(filled.new()), place).tables == manifest.tables
+        assert restore(filled.database(filled.new()), place).tables == manifest.tables
 
 
 def test_a_database_without_a_row_is_refused_unless_it_is_meant(site, tmp_path):
     site.store().close()
     with pytest.raises(RefusedError, match="has no rows in any table"):
-        making.create(site.database(), tmp_path)
+        create(site.database(), tmp_path)
     assert list(tmp_path.glob("2*")) == []
     _, error, ended = last(site.database(), site)
     assert "no rows" in error
     assert ended
-    _, made = making.create(site.database(), tmp_path, allow_empty=True)
+    _, made = create(site.database(), tmp_path, allow_empty=True)
     assert made.tables["events"] == 0
 
 
 def test_a_database_that_holds_something_is_not_restored_into(filled, tmp_path):
-    place, _ = making.create(filled.database(), tmp_path / "backups")
+    place, _ = create(filled.database(), tmp_path / "backups")
     other = filled.new()
     store = filled.store(other)
     fill(store, 1)
     store.close()
     with pytest.raises(RefusedError, match="events: 2, frames: 1, unplaced: 1"):
-        making.restore(filled.database(other), place)
+        restore(filled.database(other), place)
     again = filled.store(other)
     assert len(again.events(Query(limit=10))) == 2
     again.close()
 
 
 def test_one_that_a_gateway_has_made_and_nobody_used_is(filled, tmp_path):
-    place, made = making.create(filled.database(), tmp_path / "backups")
+    place, made = create(filled.database(), tmp_path / "backups")
     other = filled.new()
     filled.store(other).close()
-    assert making.restore(filled.database(other), place).tables == made.tables
+    assert restore(filled.database(other), place).tables == made.tables
 
 
 def test_what_is_no_gateways_database_is_told(site, tmp_path):
     with pytest.raises(DatabaseError):
-        making.create(site.database(), tmp_path)
+        create(site.database(), tmp_path)
     assert list(tmp_path.glob("2*")) == []
 
 
 def test_a_target_that_cannot_be_written_is_told_and_noted(filled, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BackupError, match="cannot be written"):
-        making.create(filled.database(), tmp_path / "file")
+        create(filled.database(), tmp_path / "file")
     assert "cannot be written" in (last(filled.database(), filled)[1] or "")
 
 
@@ -185,7 +188,7 @@ def test_what_is_interrupted_leaves_nothing_but_its_row(filled, tmp_path, monkey
 
     monkeypatch.setattr(folder, "digest", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        making.create(filled.database(), tmp_path / "backups")
+        create(filled.database(), tmp_path / "backups")
     assert list((tmp_path / "backups").iterdir()) == []
     assert last(filled.database(), filled)[1:] == ("interrupted", True)
 
@@ -200,23 +203,23 @@ def test_counts_that_differ_are_told_table_by_table():
 
 
 def test_a_backup_of_one_kind_is_not_restored_into_the_other(filled, tmp_path):
-    place, _ = making.create(filled.database(), tmp_path / "backups")
-    manifest = json.loads((place / folder.MANIFEST).read_bytes())
+    place, _ = create(filled.database(), tmp_path / "backups")
+    manifest = json.loads((place / MANIFEST).read_bytes())
     manifest["kind"] = "sqlite" if filled.kind == "postgres" else "postgres"
-    (place / folder.MANIFEST).write_text(json.dumps(manifest))
+    (place / MANIFEST).write_bytes(sealed(json.dumps(manifest).encode()))
     with pytest.raises(RefusedError, match="is of"):
-        making.restore(filled.database(filled.new()), place)
+        restore(filled.database(filled.new()), place)
 
 
 def test_a_running_gateways_file_is_not_restored_over(tmp_path):
     site = Site("sqlite", tmp_path, None)
     store = site.store()
     fill(store)
-    place, _ = making.create(site.database(), tmp_path / "backups")
+    place, _ = create(site.database(), tmp_path / "backups")
     other = site.new()
     running = site.store(other)
     with pytest.raises(RefusedError, match="in use by a gateway"):
-        making.restore(site.database(other), place)
+        restore(site.database(other), place)
     running.close()
     store.close()
 
@@ -225,10 +228,10 @@ def test_the_log_of_a_file_that_is_gone_is_not_played_into_the_one_restored(tmp_
     site = Site("sqlite", tmp_path, None)
     store = site.store()
     fill(store)
-    place, made = making.create(site.database(), tmp_path / "backups")
+    place, made = create(site.database(), tmp_path / "backups")
     store.close()
     other = Path(site.new().removeprefix("sqlite:///"))
     other.with_name(other.name + "-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(4096))
     site.database(f"sqlite:///{other}")
-    assert making.restore(site.database(f"sqlite:///{other}"), place).tables == made.tables
+    assert restore(site.database(f"sqlite:///{other}"), place).tables == made.tables
     assert not other.with_name(other.name + "-wal").exists()

@@ -15,10 +15,13 @@ import pytest
 
 from postgres_server import Postgres, present, programs
 from running import required
-from sightline.backups import archive, folder, making
+from sightline.backups import archive
 from sightline.backups.errors import BackupError, DatabaseError, ToolError
+from sightline.backups.folder import FolderTarget
+from sightline.backups.manifest import sealed
 from sightline.backups.postgres import PostgresDatabase
-from sites import TOOLS, Site, fill
+from sightline.backups.target import MANIFEST, choose
+from sites import TOOLS, Site, create, fill, restore
 from stores import commit, event, frame
 
 Spoil = Callable[[Path], None]
@@ -26,58 +29,65 @@ Spoil = Callable[[Path], None]
 
 def cut(share: float) -> Spoil:
     def spoil(place: Path) -> None:
-        data = (place / folder.DUMP).read_bytes()
-        (place / folder.DUMP).write_bytes(data[: int(len(data) * share)])
+        data = (place / "dump").read_bytes()
+        (place / "dump").write_bytes(data[: int(len(data) * share)])
 
     return spoil
 
 
 def flip(share: float) -> Spoil:
     def spoil(place: Path) -> None:
-        data = bytearray((place / folder.DUMP).read_bytes())
+        data = bytearray((place / "dump").read_bytes())
         data[min(int(len(data) * share), len(data) - 1)] ^= 0x10
-        (place / folder.DUMP).write_bytes(data)
+        (place / "dump").write_bytes(data)
 
     return spoil
 
 
 def append(place: Path) -> None:
-    with (place / folder.DUMP).open("ab") as dump:
+    with (place / "dump").open("ab") as dump:
         dump.write(b"\0")
 
 
 def same_size(place: Path) -> None:
-    size = (place / folder.DUMP).stat().st_size
-    (place / folder.DUMP).write_bytes(bytes(size))
+    size = (place / "dump").stat().st_size
+    (place / "dump").write_bytes(bytes(size))
 
 
 def no_dump(place: Path) -> None:
-    (place / folder.DUMP).unlink()
+    (place / "dump").unlink()
 
 
 def a_folder_for_a_dump(place: Path) -> None:
     no_dump(place)
-    (place / folder.DUMP).mkdir()
+    (place / "dump").mkdir()
 
 
 def no_manifest(place: Path) -> None:
-    (place / folder.MANIFEST).unlink()
+    (place / MANIFEST).unlink()
 
 
 def text(content: bytes) -> Spoil:
-    return lambda place: (place / folder.MANIFEST).write_bytes(content) and None
+    return lambda place: (place / MANIFEST).write_bytes(content) and None
 
 
 def half_a_manifest(place: Path) -> None:
-    data = (place / folder.MANIFEST).read_bytes()
-    (place / folder.MANIFEST).write_bytes(data[: len(data) // 2])
+    data = (place / MANIFEST).read_bytes()
+    (place / MANIFEST).write_bytes(data[: len(data) // 2])
+
+
+def flip_manifest(place: Path) -> None:
+    data = bytearray((place / MANIFEST).read_bytes())
+    data[data.index(b"started_at") + 18] ^= 1
+    (place / MANIFEST).write_bytes(data)
 
 
 def said(change: Callable[[dict[str, Any]], Any]) -> Spoil:
     def spoil(place: Path) -> None:
-        manifest = json.loads((place / folder.MANIFEST).read_bytes())
-        change(manifest)
-        (place / folder.MANIFEST).write_text(json.dumps(manifest))
+        told = json.loads((place / MANIFEST).read_bytes())
+        change(told)
+        # With a digest of its own, so that it is what is said that is looked at.
+        (place / MANIFEST).write_bytes(sealed(json.dumps(told).encode()))
 
     return spoil
 
@@ -105,13 +115,16 @@ DAMAGE: dict[str, Spoil] = {
     "a size of 0": said(lambda m: m.update(size_bytes=0)),
     "a field less": said(lambda m: m.pop("head")),
     "a field more": said(lambda m: m.update(extra=1)),
-    "a format of tomorrow": said(lambda m: m.update(format=2)),
+    "a format of tomorrow": said(lambda m: m.update(format=3)),
     "a kind that there is not": said(lambda m: m.update(kind="oracle")),
     "more rows than there are": said(lambda m: m["tables"].update(events=9)),
     "fewer rows than there are": said(lambda m: m["tables"].update(frames=3)),
     "rows below 0": said(lambda m: m["tables"].update(events=-1)),
     "a table more": said(lambda m: m["tables"].update(tracks=0)),
     "no tables": said(lambda m: m.update(tables={})),
+    "a bit in its manifest": flip_manifest,
+    "a fact that is none": said(lambda m: m["facts"].update(last_event=7)),
+    "another's manifest": said(lambda m: m.update(id="20260101T000000Z-abcdef")),
     "a time without its zone": said(lambda m: m.update(finished_at="2026-11-26T02:00:00")),
 }
 
@@ -124,7 +137,7 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     store = site.store()
     fill(store)
     store.close()
-    place, _ = making.create(site.database(), site.folder / "backups")
+    place, _ = create(site.database(), site.folder / "backups")
     return site, place
 
 
@@ -134,7 +147,7 @@ def test_a_damaged_backup_is_not_restored(kept, name):
     DAMAGE[name](place)
     other = site.new()
     with pytest.raises(BackupError) as told:
-        making.restore(site.database(other), place)
+        restore(site.database(other), place)
     assert str(told.value)
     if site.kind == "sqlite":
         assert not Path(other.removeprefix("sqlite:///")).exists()
@@ -144,9 +157,10 @@ def test_a_backup_that_was_never_finished_is_none(kept):
     site, place = kept
     partial = place.with_name(f".{place.name}.partial")
     place.rename(partial)
-    for named in (partial, partial.parent):
-        with pytest.raises(BackupError, match=r"never finished|no backup in"):
-            making.restore(site.database(site.new()), named)
+    with pytest.raises(BackupError, match="never finished"):
+        restore(site.database(site.new()), partial)
+    with pytest.raises(BackupError, match="no backup in"):
+        choose(FolderTarget(partial.parent), None)
 
 
 def test_the_dump_of_another_backup_is_not_taken_for_it(kept):
@@ -154,10 +168,10 @@ def test_the_dump_of_another_backup_is_not_taken_for_it(kept):
     store = site.store()
     commit(store, frame("one more", event(0)))
     store.close()
-    later, _ = making.create(site.database(), site.folder / "backups")
-    shutil.copyfile(later / folder.DUMP, place / folder.DUMP)
+    later, _ = create(site.database(), site.folder / "backups")
+    shutil.copyfile(later / "dump", place / "dump")
     with pytest.raises(BackupError, match="damaged"):
-        making.restore(site.database(site.new()), place)
+        restore(site.database(site.new()), place)
 
 
 def tools(folder: Path, script: str) -> Path:
@@ -214,7 +228,7 @@ def test_a_dump_that_is_not_whole_is_no_backup_whatever_pg_dump_says(server, tmp
     target = tmp_path / "backups"
     database = PostgresDatabase(server.url, tools=tools(tmp_path / "tools", script))
     with pytest.raises(BackupError, match=words):
-        making.create(database, target)
+        create(database, target)
     assert not target.exists() or list(target.iterdir()) == []
     store = server.store()
     assert store.last_backup() is None
@@ -234,7 +248,7 @@ def test_a_newer_server_asks_for_newer_programs(postgres, tmp_path):
     fill(store)
     store.close()
     with pytest.raises(ToolError, match=f"install postgresql-client-{newer[-1]} or newer"):
-        making.create(PostgresDatabase(url, tools=programs(TOOLS)), tmp_path)
+        create(PostgresDatabase(url, tools=programs(TOOLS)), tmp_path)
 
 
 @pytest.fixture
@@ -259,14 +273,14 @@ def test_a_password_gets_in_and_a_wrong_one_is_told_without_it(asking, tmp_path)
     fill(store)
     store.close()
     with_password = site.url.replace("sightline@", "keeper:{}@")
-    place, made = making.create(
+    place, made = create(
         PostgresDatabase(with_password.format("right%20and%20proper")), tmp_path / "backups"
     )
     assert made.tables["events"] == 8
-    assert "right and proper" not in (place / folder.MANIFEST).read_text()
+    assert "right and proper" not in (place / MANIFEST).read_text()
     secret = "hunter2-and-more"
     with pytest.raises(DatabaseError, match="password authentication failed") as told:
-        making.create(PostgresDatabase(with_password.format(secret)), tmp_path / "backups")
+        create(PostgresDatabase(with_password.format(secret)), tmp_path / "backups")
     assert secret not in str(told.value)
 
 
@@ -283,11 +297,11 @@ def test_a_password_is_in_no_argument(server, tmp_path):
     script = f'{VERSION}echo "$@" >> {noted}; env >> {noted}.env; exec $REAL "$@"'
     url = server.url.replace("sightline@", f"sightline:{secret}@")
     database = PostgresDatabase(url, tools=tools(tmp_path / "tools", script))
-    place, _ = making.create(database, tmp_path / "backups")
+    place, _ = create(database, tmp_path / "backups")
     assert "--snapshot=" in noted.read_text()
     assert secret not in noted.read_text()
     assert f"PGPASSWORD={secret}" in (tmp_path / "arguments.env").read_text()
-    assert secret not in (place / folder.MANIFEST).read_text()
+    assert secret not in (place / MANIFEST).read_text()
 
 
 def test_rows_are_lines_of_a_copy_whatever_they_hold():
