@@ -98,7 +98,7 @@ test: $(VENV)/.dev ## Unit and integration tests and the demo itself (ARGS="-k n
 	$(BIN)/pytest -m "not e2e" $(ARGS)
 
 .PHONY: engine
-engine: $(VENV)/.dev ## Build what the end-to-end tests run: buildkit, compose, Loki, the collector (needs Go)
+engine: $(VENV)/.dev ## Build what the end-to-end tests run: BuildKit, compose, cosign, syft, Loki, the collector (needs Go)
 	@$(BIN)/python tests/end_to_end/engine/build.py
 
 # Two runs, so that a cluster and the stack are not up at the same time. ARGS may choose nothing of one.
