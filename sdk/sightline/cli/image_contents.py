@@ -96,14 +96,13 @@ def scan(
 
 def _secrets(exceptions: Path | None) -> tuple[Any, Any]:
     """What finds secrets, and what is excepted."""
-    import importlib  # noqa: PLC0415 - after --help
+    from sightline.secrets import exceptions as excepted  # noqa: PLC0415 - after --help
+    from sightline.secrets.leaks import leaks  # noqa: PLC0415
 
-    finder = importlib.import_module("sightline.secrets.leaks").leaks
-    module = importlib.import_module("sightline.secrets.exceptions")
-    file = exceptions or Path(module.NAME)
+    file = exceptions or Path(excepted.NAME)
     if exceptions is None and not file.exists():
-        return finder, lambda _leak: False
-    return finder, module.read(file).covers
+        return leaks, lambda _leak: False
+    return leaks, excepted.read(file).covers
 
 
 def _told_of(report: Report) -> None:
