@@ -231,7 +231,6 @@ def test_syft_finds_the_same_packages_as_we_do(built, name):
 
 
 def test_no_image_has_a_secret_in_it_and_none_is_called_scanned(built):
-    pytest.importorskip("sightline.secrets.leaks")
     # Keys of the self-test of PostgreSQL's TLS library, published with it.
     known = ("--allow", "private-key:opt/postgresql/lib/libgnutls.so.*")
     layouts = [built.out / name for name in NAMES]
@@ -243,7 +242,6 @@ def test_no_image_has_a_secret_in_it_and_none_is_called_scanned(built):
 
 
 def test_a_secret_in_an_image_is_found_though_it_was_deleted(built, tmp_path):
-    pytest.importorskip("sightline.secrets.leaks")
     pem = subprocess.run(
         ["openssl", "genpkey", "-algorithm", "rsa"], capture_output=True, check=True
     )

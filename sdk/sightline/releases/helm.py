@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,14 @@ from sightline.releases.ports import Base, Installed
 from sightline.releases.values import Values, merged
 
 SPARE_SECONDS = 60.0
+PAUSES = (1.0, 3.0)
+"""Seconds between tries."""
+PASSING = (
+    "EOF", "connection refused", "connection reset", "TLS handshake timeout", "i/o timeout",
+    "context deadline exceeded while awaiting headers", "Too Many Requests", "etcdserver: ",
+    "the server is currently unable", "an error on the server", "Internal error occurred",
+)  # fmt: skip
+"""In helm's words: the API server was away for a moment. A refusal reads otherwise."""
 _INTERRUPTED = ("pending-upgrade", "pending-rollback")
 
 
@@ -82,10 +91,24 @@ class Helm:
         return _documents(manifest.encode())
 
     def deploy(self, values: Values, *, install: bool) -> None:
-        """Send it; hooks (the migration) are waited for, pods are not."""
-        status = self._status()
-        if status in _INTERRUPTED:
-            self._go_on()
+        """Send it; hooks (the migration) are waited for, pods are not.
+
+        helm gives up at the first answer that an API server on a bad day owes it. What was sent is
+        the same when it is sent again, so it is.
+        """
+        for pause in (*PAUSES, None):
+            if self._status() in _INTERRUPTED:
+                self._go_on()
+            try:
+                self._upgrade(values, install=install)
+            except ToolError as error:
+                if pause is None or not any(each in str(error) for each in PASSING):
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+    def _upgrade(self, values: Values, *, install: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             self._run(
                 "upgrade", self._release, self._chart, *self._place(),
