@@ -108,7 +108,7 @@ CLUSTER_TESTS := tests/end_to_end/test_cluster.py tests/end_to_end/test_kubernet
 .PHONY: e2e
 e2e: engine tools ## Images, the whole stack, drills, and a live Kubernetes, on engines of the tests' own (needs root)
 	$(E2E) $(CLUSTER_TESTS) $(ARGS) || test $$? -eq 5
-	$(E2E) tests/end_to_end $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
+	$(E2E) tests/end_to_end tests/integration $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
 
 .PHONY: cluster-programs
 cluster-programs: $(VENV)/.dev
