@@ -147,6 +147,26 @@ status: $(VENV)/.dev ## How an environment is, on one screen (ENV=prod)
 	$(call named,ENV)
 	@$(SIGHTLINE) status --env $(ENV) $(ARGS)
 
+.PHONY: images
+images: $(VENV)/.dev ## Build the images, alike twice, into dist/images (ENV=prod VERSION=1.4.0 ARGS="--push --key cosign.key")
+	@$(BIN)/sightline images build $(ENV:%=--env %) $(VERSION:%=--version % --tag %) $(ARGS)
+
+.PHONY: bundle
+bundle: $(VENV)/.dev ## Pack them with chart, SBOMs and a loader for a site without a network (ENV=prod VERSION=1.4.0 ARGS="--key cosign.key")
+	@$(BIN)/sightline images bundle create $(ENV:%=--env %) $(VERSION:%=--version %) $(ARGS)
+
+.PHONY: backup
+backup: $(VENV)/.dev ## Back the gateway's database up (ENV=prod, or ARGS="--database-file FILE --target PLACE")
+	@$(BIN)/sightline backups create $(ENV:%=--env %) $(ARGS)
+
+.PHONY: restore
+restore: $(VENV)/.dev ## Restore the newest backup (ENV=prod, or ARGS="--database-file FILE --from PLACE"; --swap keeps the old one)
+	@$(BIN)/sightline backups restore $(ENV:%=--env %) $(ARGS)
+
+.PHONY: drill
+drill: $(VENV)/.dev ## Practise a disaster: restore elsewhere, and report RPO and RTO (ENV=prod, or ARGS="--target PLACE")
+	@$(BIN)/sightline backups drill $(ENV:%=--env %) $(ARGS)
+
 # The whole system on this machine. PROFILES=demo flies drones, too.
 COMPOSE ?= docker compose
 PROFILES ?=
@@ -182,14 +202,6 @@ dev-reset: ## Stop it and forget everything: database, certificates, secrets
 	@rm -rf $(SIGHTLINE_DEV_FOLDER)/secrets
 
 # ENV=NAME takes registry, platforms and keys of environments/NAME.yaml.
-.PHONY: images
-images: $(VENV)/.dev ## Build the images, alike twice, into dist/images (ENV=prod, ARGS="--push --key cosign.key"; docker buildx)
-	@$(BIN)/sightline images build $(ENV:%=--env %) $(ARGS)
-
-.PHONY: bundle
-bundle: $(VENV)/.dev ## Pack them with chart, SBOMs and a loader for a site without a network (ARGS="--version 1.0 --key cosign.key")
-	@$(BIN)/sightline images bundle create $(ENV:%=--env %) $(ARGS)
-
 .PHONY: wheelhouse
 wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for building without an index
 	@$(PYTHON) deploy/images/wheelhouse.py .cache/wheelhouse
@@ -197,18 +209,6 @@ wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for build
 .PHONY: images-newer
 images-newer: ## List newer versions of the images that compose.yaml pins (needs skopeo)
 	@$(PYTHON) deploy/images/newer.py
-
-.PHONY: backup
-backup: $(VENV)/.dev ## Back the gateway's database up (ENV=prod, or ARGS="--database-file FILE --target PLACE")
-	@$(BIN)/sightline backups create $(ENV:%=--env %) $(ARGS)
-
-.PHONY: restore
-restore: $(VENV)/.dev ## Restore the newest backup (ENV=prod, or ARGS="--database-file FILE --from PLACE"; --swap keeps the old one)
-	@$(BIN)/sightline backups restore $(ENV:%=--env %) $(ARGS)
-
-.PHONY: drill
-drill: $(VENV)/.dev ## Practise a disaster: restore elsewhere, and report RPO and RTO (ENV=prod, or ARGS="--target PLACE")
-	@$(BIN)/sightline backups drill $(ENV:%=--env %) $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Foreign bytes by the hundred thousand (ARGS="--cases 1000000 --seed 7 --target image")
