@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import http.server
 import random
+import select
 import socket
 import ssl
 import threading
@@ -146,10 +147,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         ):
             upstream.settimeout(None)
             upstream.sendall(f"{head}\r\n".encode())
-            back = threading.Thread(target=_copy, args=(upstream, self.connection), daemon=True)
-            back.start()
-            _copy(self.connection, upstream)
-            back.join()
+            _pipe(self.connection, upstream)
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes | None) -> None:
         self.send_response(status)
@@ -178,9 +176,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _copy(source: Any, target: Any) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while part := source.recv(65536):
-            target.sendall(part)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+def _pipe(client: socket.socket, upstream: ssl.SSLSocket) -> None:
+    """Both ways, until either end closes. One thread: a TLS connection is not for two."""
+    while True:
+        waiting = [] if upstream.pending() else select.select([client, upstream], [], [])[0]
+        if upstream in waiting or not waiting:
+            if not (part := upstream.recv(65536)):
+                return
+            client.sendall(part)
+        if client in waiting:
+            if not (part := client.recv(65536)):
+                return
+            upstream.sendall(part)
