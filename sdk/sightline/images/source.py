@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def checkout(folder: Path) -> Checkout:
 
 def _git(folder: Path, *arguments: str, check: bool = True) -> str:
     try:
-        return run(["git", *arguments], folder=folder, seconds=SECONDS).decode()
+        told = {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
+        return run(["git", *arguments], folder=folder, environ=told, seconds=SECONDS).decode()
     except AbsentError as error:
         raise ToolError(f"{error}: it tells which commit an image is of") from error
     except CommandError as error:
