@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from sightline.steps import Step, StepTime
+from msgspec.structs import StructConfig
+
+from sightline.steps import StepTime
 
 
 class Watch(Protocol):
@@ -36,6 +38,16 @@ class Silence:
         """The step is over."""
 
 
+class Sentenced(Protocol):
+    """A step, of whatever plan: a struct with a tag, that says itself in a sentence."""
+
+    __struct_config__: ClassVar[StructConfig]
+
+    @property
+    def sentence(self) -> str:
+        """What is done."""
+
+
 class Journal:
     """How the steps of a plan were taken, one after another."""
 
@@ -48,7 +60,7 @@ class Journal:
         self._began = seconds()
 
     @contextlib.contextmanager
-    def step(self, step: Step) -> Iterator[None]:
+    def step(self, step: Sentenced) -> Iterator[None]:
         """One of them: whatever is raised meanwhile is its problem, and is raised on."""
         at, problem = self._seconds(), None
         self.watch.begin(step.sentence)

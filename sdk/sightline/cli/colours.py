@@ -18,6 +18,7 @@ from sightline.cli.duration import Duration
 from sightline.cli.effects import document
 from sightline.cli.environment import chosen
 from sightline.cli.failure import Failure
+from sightline.cli.findings import show_findings
 from sightline.cli.writing_back import git_drift, tell_git
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from sightline.colours.standing import Standing
 
 _COLOUR = click.Choice(["blue", "green"])
-_MARKS = {"ok": "✓", "failed": "✗", "warning": "!"}
 
 
 def _switch_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,11 +60,6 @@ _smoke = click.option(
 @click.group()
 def colours() -> None:
     """Switch users between the two colours of a release in Kubernetes."""
-
-
-def _findings(found: tuple[Finding, ...], *, err: bool) -> None:
-    for each in found:
-        click.echo(f"{_MARKS[each.outcome]} {each.check}: {each.sentence}", err=err)
 
 
 @colours.command()
@@ -100,7 +95,7 @@ def _stands(found: Standing) -> None:
         click.echo(f"{each.component}-{each.colour}: {'; '.join(parts)}")
         for trouble in each.troubles:
             click.echo(f"  {trouble}")
-    _findings(found.findings, err=False)
+    show_findings(found.findings, err=False)
 
 
 @colours.command()
@@ -134,7 +129,7 @@ def preflight(
         if as_json:
             document({"colour": colour, "ready": not bad, "findings": found})
         else:
-            _findings(found, err=False)
+            show_findings(found, err=False)
     if bad:
         purpose = "switch" if release is None else "release"
         raise Failure(f"{colour} is not ready for a {purpose}: {bad[0].sentence}")
@@ -212,11 +207,11 @@ def _prepared(
     try:
         prepared = there.namespace.prepared(to, components, **how)
     except RefusedError as error:
-        _findings(error.findings, err=True)
+        show_findings(error.findings, err=True)
         if as_json:
             document({"outcome": "refused", "problem": str(error), "findings": error.findings})
         raise
-    _findings(prepared.findings, err=True)
+    show_findings(prepared.findings, err=True)
     return prepared
 
 

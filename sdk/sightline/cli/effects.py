@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,11 +41,15 @@ def document(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def planned(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """As JSON: each with its sentence."""
+    return [{**msgspec.to_builtins(each), "sentence": each.sentence} for each in steps]
+
+
 def show_plan(steps: Sequence[Step], *, as_json: bool, **also: Any) -> None:
     """What --dry-run shows: a numbered line for each step, or {"plan": [...], ...}."""
     if as_json:
-        planned = [{**msgspec.to_builtins(each), "sentence": each.sentence} for each in steps]
-        document({"plan": planned, **also})
+        document({"plan": planned(steps), **also})
         return
     if not steps:
         click.echo("nothing to do")

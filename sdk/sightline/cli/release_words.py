@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from sightline.cli.effects import document, show_plan
+from sightline.cli.effects import document, planned, show_plan
 from sightline.cli.failure import Failure
+from sightline.cli.findings import show_findings
 
 if TYPE_CHECKING:
-    from sightline.releases.errors import RefusedError
     from sightline.releases.plan import ReleasePlan
     from sightline.releases.release import Release
     from sightline.releases.running import Releasing
-
-MARKS = {"ok": "✓", "failed": "✗", "warning": "!"}
 
 
 def show(made: ReleasePlan, *, as_json: bool) -> None:
     """All of a plan, with its steps."""
     if as_json:
-        steps = [{**msgspec.to_builtins(each), "sentence": each.sentence} for each in made.steps]
-        document({**msgspec.to_builtins(made), "steps": steps, "refused": bool(made.refused)})
+        plain = msgspec.to_builtins(made)
+        document({**plain, "steps": planned(made.steps), "refused": bool(made.refused)})
         return
     told(made, err=False)
     show_plan(made.steps, as_json=False)
@@ -44,8 +42,7 @@ def told(made: ReleasePlan, *, err: bool) -> None:
         click.echo(f"  database   at schema {made.schema}; the migration runs first", err=err)
     for change in made.changes:
         click.echo(f"  {change.sentence}", err=err)
-    for finding in made.findings:
-        click.echo(f"{MARKS[finding.outcome]} {finding.check}: {finding.sentence}", err=err)
+    show_findings(made.findings, err=err)
 
 
 def refused(made: ReleasePlan, *, as_json: bool) -> None:
@@ -55,12 +52,6 @@ def refused(made: ReleasePlan, *, as_json: bool) -> None:
     else:
         told(made, err=True)
     raise Failure(f"nothing is changed: {made.refused[0].sentence}")
-
-
-def findings(error: RefusedError) -> None:
-    """What a step found."""
-    for each in error.findings:
-        click.echo(f"{MARKS[each.outcome]} {each.check}: {each.sentence}", err=True)
 
 
 def conclude(done: Releasing, *, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from sightline.cli.effects import (
     yes_option,
 )
 from sightline.cli.failure import Failure
+from sightline.cli.findings import show_findings
 from sightline.cli.releasing import Desk, desk, release_options
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def plan(
     as_json: bool, **place: Any,
 ) -> None:  # fmt: skip
     """Say what a release would do, and what is against it; change nothing."""
-    with desk(None, **place) as there:
+    with desk(None, images=True, **place) as there:
         made = there.releases.planned(
             _target(there, version, models, values_file),
             reason=reason or f"release {version}",
@@ -85,7 +86,7 @@ def apply(
     from sightline.journal import Journal  # noqa: PLC0415 - after --help
     from sightline.releases.errors import RefusedError  # noqa: PLC0415
 
-    with progress() as watch, desk(watch, **place) as there:
+    with progress() as watch, desk(watch, images=True, **place) as there:
         target = _target(there, version, models, values_file)
         reason = reason or f"release {version}"
         made = there.releases.planned(target, reason=reason, smoke=smoke)
@@ -104,7 +105,7 @@ def apply(
         try:
             done = there.releases.apply(made, Journal(watch), reason=reason)
         except RefusedError as error:
-            words.findings(error)
+            show_findings(error.findings, err=True)
             raise
     words.conclude(done, as_json=as_json)
 
@@ -130,7 +131,7 @@ def resume(*, dry_run: bool, yes: bool, as_json: bool, **place: Any) -> None:
     """Go on with a release whose maker died or that was stopped."""
     from sightline.journal import Journal  # noqa: PLC0415 - after --help
 
-    with progress() as watch, desk(watch, **place) as there:
+    with progress() as watch, desk(watch, images=True, **place) as there:
         release, todo = there.releases.resumable()
         if dry_run:
             show_plan(todo, as_json=as_json, release=release.id)

@@ -53,9 +53,12 @@ class Desk:
 @contextlib.contextmanager
 def desk(
     watch: Watch | None, *, env: str, kubeconfig: str | None, context: str | None, helm: str,
-    watch_minutes: float | None = None,
+    watch_minutes: float | None = None, images: bool = False,
 ) -> Iterator[Desk]:  # fmt: skip
-    """All of it; what goes wrong within is told as a sentence with its exit code."""
+    """All of it; what goes wrong within is told as a sentence with its exit code.
+
+    `images`: the registry is asked, too. A rollback does not wait for what that imports.
+    """
     import msgspec  # noqa: PLC0415 - after --help
 
     found, root = environment(env), checkout()
@@ -70,6 +73,10 @@ def desk(
         told=None if watch is None else watch.note,
     ) as there:  # fmt: skip
         world = world_of(found, root, there, helm=helm, kubeconfig=kubeconfig, context=context)
+        if images and found.images.registry is not None:
+            from sightline.releases.registry import ImageRegistry  # noqa: PLC0415
+
+            world.registry = ImageRegistry(found.images, root=root)
         from sightline.releases.making import Releases  # noqa: PLC0415
 
         yield Desk(found, Releases(world), world, there.pods, root)
@@ -92,7 +99,6 @@ def world_of(
     from sightline.releases.helm import Helm  # noqa: PLC0415
     from sightline.releases.kubernetes import ClusterStore  # noqa: PLC0415
     from sightline.releases.metrics import PodMetrics, PrometheusBudget  # noqa: PLC0415
-    from sightline.releases.registry import ImageRegistry  # noqa: PLC0415
     from sightline.releases.world import World  # noqa: PLC0415
 
     clock, who = SystemClock(), maker.person()
@@ -107,7 +113,7 @@ def world_of(
         log=store,
         chart=Helm(env, root=root, program=helm, kubeconfig=kubeconfig, context=context),
         namespace=there.namespace,
-        registry=None if env.images.registry is None else ImageRegistry(env.images, root=root),
+        registry=None,
         budget=PodMetrics(there.pods, there.namespace)
         if prometheus is None
         else PrometheusBudget(prometheus, namespace, clock=clock.seconds),

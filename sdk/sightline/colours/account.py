@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sightline.colours.colour import workload
-from sightline.colours.errors import ColoursError
 from sightline.colours.finding import Finding
 from sightline.colours.observation import Observation
 from sightline.colours.plan import Plan
 from sightline.colours.ports import Clock
 from sightline.colours.receipt import End, Move, ProbeCount, Receipt, SinkHandover
-from sightline.colours.steps import Point, Step
-from sightline.steps import StepTime
+from sightline.colours.steps import Point
+from sightline.journal import Journal
 
 
 class Account:
@@ -35,32 +33,12 @@ class Account:
         self._clock = clock
         self._start = clock.seconds()
         self.began = clock.now()
-        self.times: list[StepTime] = []
+        self.journal = Journal(seconds=clock.seconds)
         self.moves: list[Move] = []
         self.problems: list[str] = []
         self.moved_after: float | None = None
         self.sinks: SinkHandover | None = None
         self.undelivered: int | None = None
-
-    @contextlib.contextmanager
-    def timing(self, step: Step) -> Iterator[None]:
-        """Write down a step, and what it failed with."""
-        began, problem = self._clock.seconds(), None
-        try:
-            yield
-        except ColoursError as error:
-            problem = str(error)
-            raise
-        finally:
-            self.times.append(
-                StepTime(
-                    step=str(step.__struct_config__.tag),
-                    sentence=step.sentence,
-                    at=round(began - self._start, 3),
-                    seconds=round(self._clock.seconds() - began, 3),
-                    problem=problem,
-                )
-            )
 
     def moved(self, step: Point, *, before: str, after: str) -> None:
         """A Service leads elsewhere now."""
@@ -103,7 +81,7 @@ class Account:
                 workload(each, plan.to): seen.versions(each, plan.to) for each in plan.components
             },
             findings=tuple(findings),
-            steps=tuple(self.times),
+            steps=tuple(self.journal.times),
             moves=tuple(self.moves),
             sinks=self.sinks,
             undelivered=self.undelivered,

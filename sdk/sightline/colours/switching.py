@@ -92,7 +92,7 @@ class Switch:
 
     def _take(self, step: Step, plan: Plan) -> None:
         self._tell(step.sentence)
-        with self._account.timing(step):
+        with self._account.journal.step(step):
             try:
                 self._do(step, plan)
             except KeyboardInterrupt:

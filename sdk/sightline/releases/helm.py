@@ -67,14 +67,12 @@ class Helm:
 
     def installed(self) -> Installed | None:
         """What runs; None where helm knows of none."""
-        if self._status() is None:
+        told = self._known("get", "values", "--all", "--output", "json")
+        manifest = self._known("get", "manifest")
+        if told is None or manifest is None:
             return None
-        named = (self._release, *self._place())
-        values = msgspec.json.decode(
-            self._run("get", "values", *named, "--all", "--output", "json")
-        )
-        documents = _documents(self._run("get", "manifest", *named))
-        return Installed(values=values or {}, documents=documents)
+        values = msgspec.json.decode(told)
+        return Installed(values=values or {}, documents=_documents(manifest))
 
     def rendered(self, values: Values) -> tuple[Document, ...]:
         """As the cluster would get it: what the chart looks up there is looked up."""
@@ -135,13 +133,17 @@ class Helm:
 
     def _status(self) -> str | None:
         """Helm's own word for how the release stands; None where it knows of none."""
+        told = self._known("status", "--output", "json")
+        return None if told is None else str(msgspec.json.decode(told)["info"]["status"])
+
+    def _known(self, *asked: str) -> bytes | None:
+        """What helm says of the release; None where it knows of none."""
         try:
-            told = self._run("status", self._release, *self._place(), "--output", "json")
+            return self._run(*asked, self._release, *self._place())
         except ToolError as error:
             if "release: not found" in str(error):
                 return None
             raise
-        return str(msgspec.json.decode(told)["info"]["status"])
 
     def _ours(self) -> Values:
         return {} if self._registry is None else {"image": {"registry": self._registry}}

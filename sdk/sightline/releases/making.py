@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 
+import msgspec
+
 from sightline.colours.colour import COLOURS, Colour, other
 from sightline.colours.errors import NothingThereError
 from sightline.colours.errors import RefusedError as ColourRefusedError
 from sightline.colours.observation import Observation
+from sightline.colours.preflight import releasable
 from sightline.colours.receipt import Receipt
-from sightline.colours.report import Report
+from sightline.colours.report import Report, Reports
 from sightline.colours.standing import Standing
 from sightline.journal import Journal
 from sightline.releases import leading, steps
@@ -137,9 +140,8 @@ class Releases:
                 ended = ended.after("roll-back", ended=world.clock.now())
                 record = record.with_release(ended)
             record = audited(world, record, "rolled back", ended, reason=reason)
-            active = world.namespace.active(world.namespace.seen())
             record = write_back(
-                world, record, active=active, values={}, reason=f"rolled back: {reason}",
+                world, record, active=None, values={}, reason=f"rolled back: {reason}",
                 problems=problems,
             )  # fmt: skip
             world.store.keep(record)
@@ -186,37 +188,39 @@ class Releases:
 
     def _seen(self, target: Target) -> Seen:
         world = self._world
-        record, lease = world.store.record(), world.store.lease()
-        base, installed = world.chart.base(), world.chart.installed()
+        lease, base, installed = world.store.lease(), world.chart.base(), world.chart.installed()
         observed = self._observed()
+        first: Colour = base.values.get("activeColour") or COLOURS[0]
+        seen = Seen(
+            active=None,
+            idle=first,
+            chart=base.chart,
+            record=world.store.record(),
+            lease=lease,
+            lease_dead=lease.holder is not None and world.is_dead(lease.holder),
+            user=world.user,
+        )
         if installed is None or observed is None:
-            first: Colour = base.values.get("activeColour") or COLOURS[0]
             values = composed(base.values, None, first, target)
-            return Seen(
-                active=None, idle=first, values=values, chart=base.chart, record=record,
-                lease=lease, user=world.user, changes=changes((), world.chart.rendered(values)),
-            )  # fmt: skip
+            rendered = world.chart.rendered(values)
+            return msgspec.structs.replace(seen, values=values, changes=changes((), rendered))
         active = self._serving(observed)
         idle = other(active)
+        reports = world.namespace.reports(observed, COLOURS)
         values = composed(base.values, installed.values, idle, target)
-        return Seen(
+        looked = releasable(observed, reports, idle, now=world.clock.now())
+        return msgspec.structs.replace(
+            seen,
             active=active,
             idle=idle,
             replaced=tuple(
                 sorted({v for each in observed.components for v in observed.versions(each, idle)})
             ),
-            schema=self._schema(observed),
-            releasable=tuple(
-                each for each in world.namespace.releasable(idle) if each.outcome != "ok"
-            ),
+            schema=_schema(reports),
+            releasable=tuple(each for each in looked if each.outcome != "ok"),
             changes=changes(installed.documents, world.chart.rendered(values)),
             values=values,
             before=pinned(base.values, installed.values, active),
-            chart=base.chart,
-            record=record,
-            lease=lease,
-            lease_dead=lease.holder is not None and world.is_dead(lease.holder),
-            user=world.user,
             git_active=self._git_active(),
         )
 
@@ -234,13 +238,6 @@ class Releases:
             return self._world.namespace.seen()
         except NothingThereError:
             return None
-
-    def _schema(self, observed: Observation) -> int | None:
-        reports = self._world.namespace.reports(observed, COLOURS)
-        for each in reports.values():
-            if isinstance(each, Report) and each.details.schema is not None:
-                return each.details.schema.database
-        return None
 
     def _git_active(self) -> Colour | None:
         if self._world.repository is None or self._world.environment.git is None:
@@ -273,6 +270,14 @@ class Releases:
         first = not release.before
         seen = Seen(active=None if first else other(release.colour), idle=release.colour)
         return all_steps(environment, target, seen, reason=release.reason or "resume")
+
+
+def _schema(reports: Reports) -> int | None:
+    """The database's, as any gateway tells it."""
+    for each in reports.values():
+        if isinstance(each, Report) and each.details.schema is not None:
+            return each.details.schema.database
+    return None
 
 
 def _open(record: Record) -> Release:

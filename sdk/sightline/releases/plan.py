@@ -25,6 +25,7 @@ from sightline.releases.steps import (
     TakeLock,
     Verify,
     Watch,
+    happening,
 )
 from sightline.releases.values import Values
 
@@ -161,9 +162,7 @@ def remaining(all_steps: Iterable[ReleaseStep], release: Release) -> tuple[Relea
     """What is left of them, from the phase that a release is in."""
     todo: tuple[Happening, ...] = left(release.phase)
     return tuple(
-        each
-        for each in all_steps
-        if isinstance(each, TakeLock) or each.__struct_config__.tag in todo
+        each for each in all_steps if isinstance(each, TakeLock) or happening(each) in todo
     )
 
 

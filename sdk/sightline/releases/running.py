@@ -30,7 +30,7 @@ from sightline.releases.lock import lock_of
 from sightline.releases.record import Record
 from sightline.releases.release import Release
 from sightline.releases.rollout import await_rollout
-from sightline.releases.steps import HAPPENS, ReleaseStep
+from sightline.releases.steps import ReleaseStep
 from sightline.releases.telling import annotate, audited, write_back
 from sightline.releases.world import World
 
@@ -70,9 +70,8 @@ class Releasing:
         except (ReleasesError, ColoursError, KeyboardInterrupt) as error:
             self._stopped(step, error)
             raise
-        happening = HAPPENS[str(step.__struct_config__.tag)]
         ended = self._world.clock.now() if isinstance(step, steps.Conclude) else None
-        self.release = self.release.after(happening, ended=ended)
+        self.release = self.release.after(steps.happening(step), ended=ended)
         self._keep(f"release {self.release.phase}")
 
     def _stopped(self, step: ReleaseStep, error: BaseException) -> None:

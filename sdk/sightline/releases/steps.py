@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias, cast
 
 from sightline.colours.colour import Colour
 from sightline.releases.phase import Happening
@@ -136,10 +136,7 @@ ReleaseStep: TypeAlias = (
     TakeLock | Verify | Deploy | Check | Lead | Watch | Conclude | LeadBack | PutBack
 )
 
-HAPPENS: dict[str, Happening] = {
-    "verify": "verify", "deploy": "deploy", "check": "check", "switch": "switch",
-    "watch": "watch", "conclude": "conclude", "roll-back": "roll-back",
-}  # fmt: skip
-"""By a step's tag: what has happened once it is taken."""
 
-Kind = Literal["apply", "resume", "abort", "rollback"]
+def happening(step: ReleaseStep) -> Happening:
+    """What has happened once it is taken: its tag says it."""
+    return cast(Happening, step.__struct_config__.tag)
