@@ -69,14 +69,19 @@ def server(least: int, given: Path | None) -> Path:
 
 
 def _major(program: Path) -> int | None:
+    match = _version(program)
+    return None if match is None else int(match[1])
+
+
+def _version(program: Path) -> re.Match[bytes] | None:
+    """As it says it; None where it cannot be run, or says none."""
     try:
         told = subprocess.run(  # noqa: S603 - a program that is meant
             [program, "--version"], capture_output=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = _VERSION.search(told.stdout)
-    return None if match is None else int(match[1])
+    return _VERSION.search(told.stdout)
 
 
 def _folders(given: Path | None) -> Iterator[Path]:
@@ -94,13 +99,7 @@ def _programs(folder: Path) -> Programs | None:
     dump, restore = folder / "pg_dump", folder / "pg_restore"
     if not (dump.exists() and restore.exists()):
         return None
-    try:
-        told = subprocess.run(  # noqa: S603 - a program that is meant
-            [dump, "--version"], capture_output=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = _VERSION.search(told.stdout)
+    match = _version(dump)
     if match is None:
         return None
     return Programs(

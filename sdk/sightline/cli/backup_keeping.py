@@ -10,11 +10,13 @@ import click
 from sightline.cli.backup_options import (
     There,
     database_options,
+    keep_options,
+    place_options,
+)
+from sightline.cli.backup_places import (
     ending_well,
     keep,
-    keep_options,
     maybe_opened,
-    place_options,
     size,
     target,
     told,

@@ -14,14 +14,16 @@ from sightline.cli.backup_options import (
     RECIPIENTS,
     Place,
     database_options,
-    ending_well,
-    keep,
     keep_options,
-    opened,
     place_options,
     recipient_options,
-    recipients,
     some,
+)
+from sightline.cli.backup_places import (
+    ending_well,
+    keep,
+    opened,
+    recipients,
     target,
     told,
 )

@@ -11,18 +11,20 @@ from sightline.cli import exits
 from sightline.cli.backup_options import (
     RECIPIENTS,
     Place,
-    There,
     database_options,
-    ending_well,
+    from_option,
     identity_option,
+    place_options,
+    recipient_options,
+    some,
+)
+from sightline.cli.backup_places import (
+    ending_well,
     keys,
     maybe_opened,
     opened,
-    place_options,
-    recipient_options,
     recipients,
     server,
-    some,
     target,
     told,
     url_in,
@@ -68,13 +70,7 @@ def _room(
 
 
 @click.command()
-@click.option(
-    "--from",
-    "place",
-    required=True,
-    type=There(),
-    help="A backup, or a folder or s3://BUCKET/PREFIX of backups: the newest.",
-)
+@from_option
 @_room_options
 @identity_option
 @place_options

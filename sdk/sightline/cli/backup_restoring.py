@@ -8,13 +8,15 @@ import click
 
 from sightline.cli import exits
 from sightline.cli.backup_options import (
-    There,
     database_options,
-    ending_well,
+    from_option,
     identity_option,
+    place_options,
+)
+from sightline.cli.backup_places import (
+    ending_well,
     keys,
     opened,
-    place_options,
     target,
     told,
 )
@@ -45,13 +47,7 @@ class Newer(click.ParamType[Any]):
 
 
 @click.command()
-@click.option(
-    "--from",
-    "place",
-    required=True,
-    type=There(),
-    help="A backup, or a folder or s3://BUCKET/PREFIX of backups: the newest.",
-)
+@from_option
 @click.option(
     "--swap", is_flag=True, help="Instead of the database in use, which is kept under another name."
 )

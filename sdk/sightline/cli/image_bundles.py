@@ -15,6 +15,7 @@ from sightline.cli.image_places import (
     FILE,
     FOLDER,
     access_options,
+    by_option,
     key_option,
     password_option,
     public_key_option,
@@ -58,14 +59,7 @@ def bundle() -> None:
     help="The Helm chart to take along.",
 )
 @click.option("--source", type=FOLDER, default=".", help="The repository's root.")
-@click.option(
-    "--with",
-    "by",
-    type=click.Choice(["auto", "syft", "metadata"]),
-    default="auto",
-    show_default=True,
-    help="What lists the packages.",
-)
+@by_option("What lists the packages.")
 @registry_option
 @key_option
 @password_option

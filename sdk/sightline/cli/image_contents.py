@@ -10,7 +10,7 @@ import click
 from sightline.cli import exits, image_places
 from sightline.cli.effects import document, json_option
 from sightline.cli.failure import Failure
-from sightline.cli.image_places import FILE, access_options, platform_option, told
+from sightline.cli.image_places import FILE, access_options, by_option, platform_option, told
 
 if TYPE_CHECKING:
     from sightline.images.listing import By
@@ -129,14 +129,7 @@ def _told_of(report: Report) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write it here; by default on stdout.",
 )
-@click.option(
-    "--with",
-    "by",
-    type=click.Choice(["auto", "syft", "metadata"]),
-    default="auto",
-    show_default=True,
-    help="syft looks deeper; metadata is what installers left behind.",
-)
+@by_option("syft looks deeper; metadata is what installers left behind.")
 @platform_option
 @access_options
 def sbom(

@@ -38,6 +38,14 @@ platform_option = click.option(
 )
 
 
+def by_option(why: str) -> Callable[[Any], Any]:
+    """--with: what lists the packages of an image."""
+    return click.option(
+        "--with", "by", type=click.Choice(["auto", "syft", "metadata"]), default="auto",
+        show_default=True, help=why,
+    )  # fmt: skip
+
+
 def access_options(command: Callable[..., None]) -> Callable[..., None]:
     """--ca-file and --plain-http."""
     for option in (

@@ -74,17 +74,15 @@ def token(
 ) -> None:
     """The key that tokens (JWT) are signed with."""
     from sightline.secrets import rotation  # noqa: PLC0415 - after --help
-    from sightline.secrets.folder import Folder  # noqa: PLC0415
 
-    if finish and at_once:
-        raise click.UsageError("--finish and --at-once exclude each other")
-    with told():
-        where = Folder(folder, make=False)
-        planned = rotation.token(
+    def planned(where: Folder) -> Rotation:
+        return rotation.token(
             where, now=datetime.now(UTC), settle=timedelta(seconds=settle),
             token_life=timedelta(seconds=token_life), finish=finish, at_once=at_once,
         )  # fmt: skip
-        _take(planned, where, dry_run=dry_run, yes=yes, as_json=as_json)
+
+    _exclusive(finish=finish, at_once=at_once)
+    _take(planned, folder, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @rotate.command()
@@ -113,15 +111,13 @@ def keys(
 ) -> None:
     """API keys: of HOLDER, or of everybody in the folder."""
     from sightline.secrets import rotation  # noqa: PLC0415 - after --help
-    from sightline.secrets.folder import Folder  # noqa: PLC0415
 
-    if finish and at_once:
-        raise click.UsageError("--finish and --at-once exclude each other")
-    with told():
-        where = Folder(folder, make=False)
+    def planned(where: Folder) -> Rotation:
         span = timedelta(seconds=0 if at_once else overlap)
-        planned = rotation.keys(where, holder, now=datetime.now(UTC), overlap=span, finish=finish)
-        _take(planned, where, dry_run=dry_run, yes=yes, as_json=as_json)
+        return rotation.keys(where, holder, now=datetime.now(UTC), overlap=span, finish=finish)
+
+    _exclusive(finish=finish, at_once=at_once)
+    _take(planned, folder, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @rotate.command()
@@ -168,19 +164,30 @@ def database(
     _done([step], folder, as_json=as_json)
 
 
-def _take(planned: Rotation, where: Folder, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def _exclusive(*, finish: bool, at_once: bool) -> None:
+    if finish and at_once:
+        raise click.UsageError("--finish and --at-once exclude each other")
+
+
+def _take(
+    plan: Callable[[Folder], Rotation], folder: Path, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
     from sightline.journal import Journal  # noqa: PLC0415 - after --help
     from sightline.secrets import rotation  # noqa: PLC0415
+    from sightline.secrets.folder import Folder  # noqa: PLC0415
 
-    if dry_run or not planned.steps:
-        show_plan(planned.steps, as_json=as_json)
-        return
-    for step in planned.steps:
-        click.echo(f"  {step.sentence}", err=True)
-    confirm(f"Change {where.path}?", yes=yes)
-    with progress() as watch:
-        rotation.take(planned, where, Journal(watch))
-    _done(planned.steps, where.path, as_json=as_json)
+    with told():
+        where = Folder(folder, make=False)
+        planned = plan(where)
+        if dry_run or not planned.steps:
+            show_plan(planned.steps, as_json=as_json)
+            return
+        for step in planned.steps:
+            click.echo(f"  {step.sentence}", err=True)
+        confirm(f"Change {where.path}?", yes=yes)
+        with progress() as watch:
+            rotation.take(planned, where, Journal(watch))
+        _done(planned.steps, where.path, as_json=as_json)
 
 
 def _done(steps: Any, folder: Path, *, as_json: bool) -> None:

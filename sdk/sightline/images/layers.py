@@ -9,7 +9,6 @@ import contextlib
 import gzip
 import io
 import shutil
-import subprocess
 import tarfile
 import tempfile
 import zlib
@@ -18,7 +17,8 @@ from typing import IO, cast
 
 import msgspec
 
-from sightline.images.errors import DamageError, ToolError
+from sightline.images import zstd
+from sightline.images.errors import DamageError
 from sightline.images.oci import Descriptor
 from sightline.images.store import CHUNK, Source, Stream, Variant
 
@@ -97,28 +97,11 @@ def _unpacked(stream: Stream) -> Iterator[IO[bytes]]:
         with gzip.GzipFile(fileobj=buffered) as plain:
             yield cast(IO[bytes], plain)
     elif head == _ZSTD:
-        with _zstd(cast(IO[bytes], buffered)) as plain:
-            yield plain
+        # Through a file of its own: a pipe would have to be filled and read at once.
+        with tempfile.TemporaryFile() as file:
+            shutil.copyfileobj(buffered, file, CHUNK)
+            file.seek(0)
+            with zstd.unpacked(file, why="a layer is packed with it") as plain:
+                yield plain
     else:
         yield cast(IO[bytes], buffered)
-
-
-@contextlib.contextmanager
-def _zstd(packed: IO[bytes]) -> Iterator[IO[bytes]]:
-    program = shutil.which("zstd")
-    if program is None:
-        raise ToolError("zstd is not installed: a layer is packed with it")
-    # Through a file of its own: a pipe would have to be filled and read at once.
-    with tempfile.TemporaryFile() as file:
-        shutil.copyfileobj(packed, file, CHUNK)
-        file.seek(0)
-        process = subprocess.Popen(  # noqa: S603
-            [program, "--decompress", "--stdout", "--quiet"], stdin=file, stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        try:
-            yield process.stdout
-        finally:
-            process.stdout.close()
-            process.kill()
-            process.wait()

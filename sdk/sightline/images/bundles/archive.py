@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import shutil
 import subprocess
 import tarfile
 import zlib
@@ -12,10 +11,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO, cast
 
+from sightline.images import zstd
 from sightline.images.bundles.manifest import SIGNATURE, SUMS, checked_path
 from sightline.images.errors import DamageError, ImageError, RefusedError, ToolError
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_WITHOUT = "name the bundle .tar or .tar.gz instead"
 BUFFER = 1 << 20
 BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error)
 """How it shows that an archive is not whole."""
@@ -26,7 +27,7 @@ def checked_name(target: Path) -> None:
     if not target.name.endswith((".tar", ".tar.gz", ".tar.zst")):
         raise RefusedError(f"{target.name}: a bundle is named .tar, .tar.gz or .tar.zst")
     if target.suffix == ".zst":
-        _zstd()
+        zstd.program(why=_WITHOUT)
 
 
 def write(folder: Path, target: Path, top: str, *, time: int) -> None:
@@ -119,7 +120,9 @@ def _packing(target: Path, suffix: str) -> Iterator[IO[bytes]]:
                 yield cast(IO[bytes], packed)
         elif suffix == ".zst":
             process = subprocess.Popen(  # noqa: S603
-                [_zstd(), "--quiet", "--single-thread", "-6"], stdin=subprocess.PIPE, stdout=out
+                [zstd.program(why=_WITHOUT), "--quiet", "--single-thread", "-6"],
+                stdin=subprocess.PIPE,
+                stdout=out,
             )
             assert process.stdin is not None
             try:
@@ -141,23 +144,7 @@ def _unpacking(source: Path) -> Iterator[IO[bytes]]:
             with gzip.GzipFile(fileobj=packed) as plain:
                 yield cast(IO[bytes], plain)
         elif head == ZSTD:
-            process = subprocess.Popen(  # noqa: S603
-                [_zstd(), "--decompress", "--stdout", "--quiet"],
-                stdin=packed, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            assert process.stdout is not None
-            try:
-                yield process.stdout
-            finally:
-                process.stdout.close()
-                process.kill()
-                process.wait()
+            with zstd.unpacked(packed, why=_WITHOUT) as plain:
+                yield plain
         else:
             yield packed
-
-
-def _zstd() -> str:
-    program = shutil.which("zstd")
-    if program is None:
-        raise ToolError("zstd is not installed: name the bundle .tar or .tar.gz instead")
-    return program
