@@ -24,6 +24,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from fakes import kubernetes_api
+from running import served
+
 HOP = {"connection", "transfer-encoding", "keep-alive", "host"}
 
 
@@ -50,19 +53,7 @@ class FaultyApi(http.server.ThreadingHTTPServer):
         certificate, key = (_pem(user["user"], f"client-{each}") for each in ("certificate", "key"))
         pair.write_bytes(certificate + key)
         self.context.load_cert_chain(pair)
-        self.kubeconfig = folder / "faulty-kubeconfig"
-        self.kubeconfig.write_text(
-            yaml.safe_dump(
-                {
-                    "apiVersion": "v1", "kind": "Config", "current-context": "faulty",
-                    "contexts": [{"name": "faulty", "context": {"cluster": "c", "user": "u"}}],
-                    "clusters": [
-                        {"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.server_port}"}}
-                    ],
-                    "users": [{"name": "u", "user": {}}],
-                }
-            )
-        )  # fmt: skip
+        self.kubeconfig = kubernetes_api.kubeconfig(f"http://127.0.0.1:{self.server_port}", folder)
 
     def fault(self) -> str | None:
         """What goes wrong with this request."""
@@ -76,14 +67,8 @@ class FaultyApi(http.server.ThreadingHTTPServer):
 
     @contextlib.contextmanager
     def running(self) -> Iterator[FaultyApi]:
-        thread = threading.Thread(target=self.serve_forever, daemon=True)
-        thread.start()
-        try:
+        with served(self):
             yield self
-        finally:
-            self.shutdown()
-            self.server_close()
-            thread.join()
 
 
 def _pem(section: dict[str, str], name: str) -> bytes:

@@ -18,11 +18,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from socketserver import BaseServer
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import pytest
 
 START_SECONDS = 30.0
+S = TypeVar("S", bound=BaseServer)
 
 SENSOR: dict[str, Any] = {
     "position": {
@@ -284,6 +286,19 @@ class TakClient:
         self._closing = True
         self._thread.join(5)
         self._sock.close()
+
+
+@contextlib.contextmanager
+def served(server: S) -> Iterator[S]:
+    """An HTTP server of the test's own answers, from here to there."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -64,6 +64,12 @@ class Site:
             return PostgresOutbox(url)
         return SqliteOutbox(Path(url.removeprefix("sqlite:///")))
 
+    def fill(self, url: str | None = None, frames: int = 4) -> None:
+        """Put something into it."""
+        store = self.store(url)
+        fill(store, frames)
+        store.close()
+
     def database(self, url: str | None = None, **how: Path) -> Database:
         url = url or self.url
         if self.kind == "postgres":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from running import served
 
 RESOURCES = {"services": "Service", "secrets": "Secret", "namespaces": "Namespace"}
 """What can be there."""
@@ -43,15 +45,26 @@ def serving(objects: list[Mapping[str, Any]]) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+
+
+def kubeconfig(url: str, folder: Path, *, token: str | None = None) -> Path:
+    """A file that leads to an API server at that address."""
+    file = folder / "kubeconfig"
+    user = {} if token is None else {"token": token}
+    # YAML is JSON as well.
+    file.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1", "kind": "Config", "current-context": "fake",
+                "clusters": [{"name": "fake", "cluster": {"server": url}}],
+                "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "eva"}}],
+                "users": [{"name": "eva", "user": user}],
+            }
+        )
+    )  # fmt: skip
+    return file
 
 
 def _path(each: Mapping[str, Any]) -> str:

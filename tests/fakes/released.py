@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from fakes import kubernetes_api
 from fakes.api_server import KEY, ApiServer, DrainablePod
 
 PODS = 3
@@ -100,11 +101,4 @@ def _sinks(api: ApiServer) -> None:
 
 def kubeconfig(api: ApiServer, folder: Path) -> Path:
     """A file that leads there."""
-    file = folder / "kubeconfig"
-    file.write_text(
-        "apiVersion: v1\nkind: Config\ncurrent-context: fake\n"
-        f"clusters:\n- name: fake\n  cluster:\n    server: {api.url}\n"
-        "contexts:\n- name: fake\n  context: {cluster: fake, user: eva}\n"
-        "users:\n- name: eva\n  user: {token: a-token}\n"
-    )
-    return file
+    return kubernetes_api.kubeconfig(api.url, folder, token="a-token")

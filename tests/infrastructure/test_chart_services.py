@@ -81,12 +81,7 @@ def against(
 ) -> Any:
     """What helm renders where these objects are in the cluster."""
     with kubernetes_api.serving(objects) as url:
-        config = folder / "kubeconfig"
-        config.write_text(
-            f"apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: '{url}'}}}}]\n"
-            "contexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\n"
-            "users: [{name: u, user: {}}]\n"
-        )
+        config = kubernetes_api.kubeconfig(url, folder)
         return manifests.run_helm(
             *(verb, "sightline", CHART, "--namespace", NAMESPACE, "--dry-run=server"),
             *("--kubeconfig", config, "--disable-openapi-validation"),

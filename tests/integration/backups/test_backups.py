@@ -152,9 +152,7 @@ def test_a_database_without_a_row_is_refused_unless_it_is_meant(site, tmp_path):
 def test_a_database_that_holds_something_is_not_restored_into(filled, tmp_path):
     place, _ = create(filled.database(), tmp_path / "backups")
     other = filled.new()
-    store = filled.store(other)
-    fill(store, 1)
-    store.close()
+    filled.fill(other, frames=1)
     with pytest.raises(RefusedError, match="events: 2, frames: 1, unplaced: 1"):
         restore(filled.database(other), place)
     again = filled.store(other)

@@ -18,16 +18,14 @@ from buckets import Buckets
 from running import wait_for
 from sightline.backups.folder import FolderTarget
 from sightline.cli import exits
-from sites import Site, create, fill
+from sites import Site, create
 from stores import commit, event, frame
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = Site("sqlite", tmp_path, None)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     return site
 
 
@@ -247,9 +245,7 @@ def test_a_wrong_command_line_is_told(arguments: tuple[str, ...], words: str) ->
 @pytest.mark.e2e
 def test_a_drill_with_a_server_of_its_own(postgres: object, tmp_path: Path) -> None:
     site = Site("postgres", tmp_path, postgres)  # type: ignore[arg-type]
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     done = backups(
         "drill", "--create", "--target", tmp_path / "backups", "--database", site.url,
         "--with-own-server", "--json",

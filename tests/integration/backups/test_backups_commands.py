@@ -87,9 +87,7 @@ def test_what_cannot_be_is_a_sentence(tmp_path, arguments, code, words):
 
 def test_a_database_that_does_not_answer_yet_is_waited_for(postgres, tmp_path):
     site = Site("postgres", tmp_path, postgres)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     parts = urlsplit(site.url)
     port = free_port()
     later = site.url.replace(f":{parts.port}/", f":{port}/")

@@ -21,7 +21,7 @@ from sightline.backups.folder import FolderTarget
 from sightline.backups.manifest import sealed
 from sightline.backups.postgres import PostgresDatabase
 from sightline.backups.target import MANIFEST, choose
-from sites import TOOLS, Site, create, fill, restore
+from sites import TOOLS, Site, create, restore
 from stores import commit, event, frame
 
 Spoil = Callable[[Path], None]
@@ -134,9 +134,7 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A site, and a backup of it."""
     servers = request.getfixturevalue("postgres") if request.param == "postgres" else None
     site = Site(request.param, tmp_path_factory.mktemp("site"), servers)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     place, _ = create(site.database(), site.folder / "backups")
     return site, place
 
@@ -216,9 +214,7 @@ LIES = {
 @pytest.fixture
 def server(postgres, tmp_path):
     site = Site("postgres", tmp_path, postgres)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     return site
 
 
@@ -244,9 +240,7 @@ def test_a_newer_server_asks_for_newer_programs(postgres, tmp_path):
         required("no newer server is here: make postgres")
     url = postgres[newer[-1]].create("newer")
     site = Site("postgres", tmp_path, postgres)
-    store = site.store(url)
-    fill(store)
-    store.close()
+    site.fill(url)
     with pytest.raises(ToolError, match=f"install postgresql-client-{newer[-1]} or newer"):
         create(PostgresDatabase(url, tools=programs(TOOLS)), tmp_path)
 
@@ -269,9 +263,7 @@ def asking(tmp_path):
 
 def test_a_password_gets_in_and_a_wrong_one_is_told_without_it(asking, tmp_path):
     site = Site("postgres", tmp_path, {TOOLS: asking})
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     with_password = site.url.replace("sightline@", "keeper:{}@")
     place, made = create(
         PostgresDatabase(with_password.format("right%20and%20proper")), tmp_path / "backups"

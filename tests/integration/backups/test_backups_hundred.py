@@ -48,9 +48,7 @@ class Kept:
         commit(store, frame("later", event(0)))
         store.close()
         self.later, _ = create(site.database(), site.folder / "backups", **how)
-        store = other.store()
-        fill(store, 41)
-        store.close()
+        other.fill(frames=41)
         self.others, _ = create(other.database(), site.folder / "others", **how)
         self.dump = self.made.dump
         self.room: Room = FileRoom() if site.kind == "sqlite" else ServerRoom(site.url)

@@ -16,15 +16,13 @@ from sightline.backups.errors import DamageError, RefusedError, TargetError
 from sightline.backups.folder import FolderTarget
 from sightline.backups.s3 import S3Target
 from sightline.backups.target import MANIFEST, VERIFIED, Target, choose
-from sites import Site, fill
+from sites import Site
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = Site("sqlite", tmp_path, None)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     return site
 
 

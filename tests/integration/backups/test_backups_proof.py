@@ -20,7 +20,7 @@ from sightline.backups.manifest import sealed
 from sightline.backups.rooms import FileRoom, OwnServerRoom, Room, ServerRoom
 from sightline.backups.s3 import S3Target
 from sightline.backups.target import MANIFEST, VERIFIED
-from sites import TOOLS, Site, create, fill, restore
+from sites import TOOLS, Site, create, restore
 
 
 def room(site: Site) -> Room:
@@ -156,9 +156,7 @@ def test_the_newest_schema_that_is_known_is_the_gateways():
 
 def test_a_postgres_backup_needs_a_server_and_says_how(postgres, tmp_path):
     site = Site("postgres", tmp_path, postgres)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     target = FolderTarget(tmp_path / "backups")
     made = making.create(site.database(), target).manifest
     with pytest.raises(RefusedError, match="--with-own-server"):
@@ -167,9 +165,7 @@ def test_a_postgres_backup_needs_a_server_and_says_how(postgres, tmp_path):
 
 def test_a_server_of_its_own_needs_nobody_and_is_gone_afterwards(postgres, tmp_path):
     site = Site("postgres", tmp_path, postgres)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     target = FolderTarget(tmp_path / "backups")
     made = making.create(site.database(), target).manifest
     scratch = tmp_path / "scratch"
@@ -193,9 +189,7 @@ def scratch_in(cmdline: Path, scratch: Path) -> bool:
 
 def test_an_archive_of_newer_programs_asks_for_those(postgres, tmp_path):
     site = Site("postgres", tmp_path, postgres)
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     place, _ = create(site.database(), tmp_path / "backups")
     told = json.loads((place / MANIFEST).read_bytes())
     told["tools"]["pg_dump"] = "99beta1"

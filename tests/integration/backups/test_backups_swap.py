@@ -115,9 +115,7 @@ def test_a_gateway_that_has_it_is_not_robbed_of_it(in_use):
 
 
 def test_where_there_is_nothing_it_is_restored(site, tmp_path):
-    store = site.store()
-    fill(store)
-    store.close()
+    site.fill()
     place, made = create(site.database(), tmp_path / "backups")
     lost = site.new()
     if site.kind == "postgres":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,9 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyrage
 import pytest
-import yaml
 
+from fakes import kubernetes_api
 from fakes.sealing_keys import sealing_key
+from running import served
 from sightline.cli import exits
 from sightline.secrets import escrow, manifests, resealing, sealing
 
@@ -67,25 +67,8 @@ def kubeconfig(tmp_path: Path) -> Iterator[Path]:
         def log_message(self, *_: Any) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1", "kind": "Config", "current-context": "c",
-                "clusters": [{"name": "c", "cluster": {
-                    "server": f"http://127.0.0.1:{server.server_port}"}}],
-                "users": [{"name": "u", "user": {}}],
-                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            }
-        )
-    )  # fmt: skip
-    yield path
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield kubernetes_api.kubeconfig(f"http://127.0.0.1:{server.server_port}", tmp_path)
 
 
 class Box:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fakes.kubernetes_api import kubeconfig
+from running import served
 from sightline.colours import apiserver
 from sightline.colours.apiserver import ApiServer
 from sightline.colours.errors import ConflictError, UnreachableError
-
-KUBECONFIG = """
-apiVersion: v1
-kind: Config
-current-context: fake
-contexts: [{name: fake, context: {cluster: fake, user: fake}}]
-clusters: [{name: fake, cluster: {server: "http://127.0.0.1:PORT"}}]
-users: [{name: fake, user: {token: t}}]
-"""
 
 
 class Faults(http.server.ThreadingHTTPServer):
@@ -59,20 +51,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def faults() -> Iterator[Faults]:
-    server = Faults()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(Faults()) as server:
+        yield server
 
 
 @pytest.fixture
 def api(faults: Faults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     monkeypatch.setattr(apiserver, "PAUSES", (0.01, 0.01, 0.01))
-    file = tmp_path / "kubeconfig"
-    file.write_text(KUBECONFIG.replace("PORT", str(faults.server_port)))
+    file = kubeconfig(f"http://127.0.0.1:{faults.server_port}", tmp_path, token="t")
     api = ApiServer(kubeconfig=str(file))
     yield api
     api.close()
@@ -116,7 +102,6 @@ def test_somebody_else_was_faster(api: ApiServer, faults: Faults, status: int) -
 
 
 def test_nobody_there(api: ApiServer, faults: Faults, tmp_path: Path) -> None:
-    file = tmp_path / "kubeconfig"
-    file.write_text(KUBECONFIG.replace("PORT", "9"))
+    file = kubeconfig("http://127.0.0.1:9", tmp_path, token="t")
     with pytest.raises(UnreachableError, match="does not answer"):
         ApiServer(kubeconfig=str(file)).call("GET", "/api")

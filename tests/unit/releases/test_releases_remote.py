@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from running import served
 from sightline.releases.errors import RemoteError
 from sightline.releases.grafana import Grafana
 from sightline.releases.metrics import PrometheusBudget
@@ -49,13 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Listening]:
-    server = Listening()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(Listening()) as server:
+        yield server
 
 
 class TestGrafana:

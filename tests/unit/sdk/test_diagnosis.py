@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import ssl
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from running import served
 from sightline.colours.errors import UnreachableError
 from sightline.diagnosis import place, programs
 from sightline.diagnosis.finding import Finding
@@ -112,13 +112,8 @@ class Silent(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[http.server.ThreadingHTTPServer]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent)) as server:
+        yield server
 
 
 def test_a_registry_that_wants_to_know_who_asks_is_there(
@@ -153,17 +148,11 @@ def test_certificates_that_end_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     context.load_cert_chain(file)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     url = f"https://localhost:{server.server_port}"
-    try:
+    with served(server):
         well = place.certificate(url, now)
         soon = place.certificate(url, now + timedelta(days=10))
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
     assert well.ok
     assert "30 days more" in well.detail
     assert not soon.ok
