@@ -34,7 +34,7 @@ class Emulator(Process):
         self.port = free_port()
         super().__init__(
             command=[
-                str(Path(sys.executable).with_name("moto_server")),
+                *(sys.executable, str(Path(__file__).with_name("mended_aws.py"))),
                 *("--host", "127.0.0.1", "--port", str(self.port)),
             ],
             log=folder / "moto.log",
@@ -96,7 +96,8 @@ def settings(folder: Path) -> Path:
     mirror = next(each for each in MIRRORS if _provider(Path(each)))
     file = folder / "terraform.rc"
     file.write_text(
-        f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n'
+        "disable_checkpoint = true\nprovider_installation {\n"
+        f'  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n'
     )
     return file
 
@@ -107,7 +108,9 @@ def tree(folder: Path) -> Path:
     shutil.copytree(
         TERRAFORM,
         copy,
-        ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "*.tfbackend", "__pycache__"),
+        ignore=shutil.ignore_patterns(
+            ".terraform*", "*.tfstate*", "*.tfvars", "*.tfbackend", "__pycache__"
+        ),
     )
     return copy
 
@@ -120,7 +123,9 @@ class Workspace:
     terraform: str = field(default_factory=program)
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, codes: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [self.terraform, *arguments],
             cwd=self.folder,

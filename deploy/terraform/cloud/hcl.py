@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 _BLOCK = re.compile(r'^(?P<kind>[a-z]+)(?P<labels>(?: "[^"]+")*) \{$')
 _ARGUMENT = re.compile(r"^  (?P<name>[a-z_]+) += (?P<value>.*)$")
-_SENTENCE = re.compile(r'error_message = "(?P<sentence>(?:[^"\\]|\\.)*)"')
+_SENTENCE = re.compile(r'error_message = "(?P<sentence>(?:\$\{[^}]*\}|[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, kw_only=True)

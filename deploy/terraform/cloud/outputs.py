@@ -186,11 +186,12 @@ def next_steps(given: Given) -> str:
     name, region = _at(given, "cluster.name"), given["region"]
     return "\n".join(
         (
-            f"kubeconfig:   aws eks update-kubeconfig --name {name} --alias {name} --region {region}",
+            f"kubeconfig:   aws eks update-kubeconfig --name {name} --alias {name}"
+            f" --region {region}",
             f"API server:   {_at(given, 'cluster.endpoint')}",
             f"database:     {database['host']}:{database['port']}/{database['name']}",
             f"its master:   {database['master_secret_arn']} (Secrets Manager)",
-            f"we appear as: {', '.join(given['network']['outside_addresses'])} (for TAK's firewall)",
+            f"we appear as: {', '.join(given['network']['outside_addresses'])}, for TAK's firewall",
             f"load balancers speak from {', '.join(given['network']['load_balancer_cidrs'])}",
         )
     )

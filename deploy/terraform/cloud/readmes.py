@@ -3,63 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 
 from cloud.hcl import ROOT, Block, blocks
 
-ABOUT = {
-    "bootstrap": (
-        "bootstrap",
-        "What must be there before Terraform can keep its state: a bucket with versions, which takes"
-        " the lock as a file (`use_lockfile`), and its key; and two rules for the whole account."
-        " Applied once for each account: [the tutorial](../../../docs/tutorials/from-an-empty-account.md).",
-    ),
-    "modules/platform": (
-        "platform",
-        "One environment out of the five modules beside it: sizes from [sizes.csv](../../sizes.csv),"
-        " what prod may not be, and one output with all that releases and the chart need.",
-    ),
-    "modules/vpc": (
-        "vpc",
-        "The network: public, private and database subnets in each zone, NAT gateways, endpoints of AWS'"
-        " services, flow logs. The default security group lets nothing through; the database's subnets"
-        " have no way out.",
-    ),
-    "modules/eks": (
-        "eks",
-        "The cluster: API from inside and from named networks alone, access entries instead of a"
-        " ConfigMap, Secrets encrypted with a key of ours, all logs of the control plane, managed node"
-        " groups over the zones (IMDSv2 alone), pinned add-ons, Pod Identity.",
-    ),
-    "modules/rds": (
-        "rds",
-        "PostgreSQL: encrypted, TLS alone, to be brought back to any second, reached by the nodes alone,"
-        " with a master password that RDS makes, keeps and changes.",
-    ),
-    "modules/s3": (
-        "s3",
-        "The bucket for backups: versions, object lock, one key, TLS alone, access logs, and a copy in"
-        " another region where that is wanted.",
-    ),
-    "modules/iam": (
-        "iam",
-        "Who may do what: roles with a boundary, keys with rotation, repositories for images, and who is"
-        " told of costs and alarms.",
-    ),
-}
 HEAD = "<!-- Written from the code by `make terraform-reference`; do not edit. -->\n"
 
 
-def folders() -> tuple[str, ...]:
+def folders(root: Path = ROOT) -> tuple[str, ...]:
     """Of modules, below deploy/terraform."""
-    return tuple(ABOUT)
+    modules = (each.relative_to(root) for each in sorted((root / "modules").iterdir()))
+    return ("bootstrap", *(each.as_posix() for each in modules))
 
 
 def page(folder: str, root: Path = ROOT) -> str:
-    """The README of one."""
-    title, about = ABOUT[folder]
+    """The README of one. What it is about is the comment at the head of its versions.tf."""
+    lines = (root / folder / "versions.tf").read_text(encoding="utf-8").splitlines()
+    about = " ".join(line[2:] for line in takewhile(lambda line: line.startswith("# "), lines))
     found = list(blocks(root / folder))
-    parts = [f"# {title}\n\n{HEAD}\n{about}\n"]
+    parts = [f"# {Path(folder).name}\n\n{HEAD}\n{about}\n"]
     parts += _variables([each for each in found if each.kind == "variable"])
     parts += _refusals([each for each in found if each.kind in ("variable", "resource")])
     parts += _outputs([each for each in found if each.kind == "output"])

@@ -27,6 +27,26 @@ provider "aws" {
   }
 }
 
+# A second region, for a copy of the backups.
+provider "aws" {
+  alias               = "replica"
+  region              = var.replica_region
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = { Project = "sightline", Environment = "prod", ManagedBy = "terraform" }
+  }
+}
+
+module "replica" {
+  source    = "../../modules/replica"
+  providers = { aws = aws.replica }
+
+  bucket     = "sightline-prod-backups-${var.account_id}-replica"
+  account_id = var.account_id
+  region     = var.replica_region
+}
+
 module "platform" {
   source = "../../modules/platform"
 
@@ -41,6 +61,7 @@ module "platform" {
   deployers      = var.deployers
   ci             = var.ci
   notify         = var.notify
+  replica        = module.replica.replica
   emulated       = var.emulated
 }
 

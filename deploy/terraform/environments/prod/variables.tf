@@ -70,3 +70,9 @@ variable "emulated" {
   type        = bool
   default     = false
 }
+
+variable "replica_region" {
+  description = "Where a copy of the backups is."
+  type        = string
+  default     = "eu-west-1"
+}

@@ -95,8 +95,8 @@ resource "aws_eks_node_group" "this" {
   }
 
   lifecycle {
-    # The autoscaler's; and an empty block that emulators make up.
-    ignore_changes = [scaling_config[0].desired_size, remote_access]
+    # The autoscaler's.
+    ignore_changes = [scaling_config[0].desired_size]
   }
 
   # Nodes without the network plugin are never ready.

@@ -1,5 +1,6 @@
+# Who may do what: roles with a boundary, keys with rotation, repositories for images, and who is told of costs
+# and alarms.
 terraform {
-  # The native lock file of S3 came with 1.10, in OpenTofu, too.
   required_version = ">= 1.10"
 
   required_providers {

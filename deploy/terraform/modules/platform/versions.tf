@@ -1,5 +1,6 @@
+# One environment out of the five modules beside it: sizes from [sizes.csv](../../sizes.csv), what prod may not
+# be, and one output with all that releases and the chart need.
 terraform {
-  # The native lock file of S3 came with 1.10, in OpenTofu, too.
   required_version = ">= 1.10"
 
   required_providers {

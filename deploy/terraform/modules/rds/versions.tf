@@ -1,5 +1,6 @@
+# PostgreSQL: encrypted, TLS alone, to be brought back to any second, reached by the nodes alone, with a master
+# password that RDS makes, keeps and changes.
 terraform {
-  # The native lock file of S3 came with 1.10, in OpenTofu, too.
   required_version = ">= 1.10"
 
   required_providers {

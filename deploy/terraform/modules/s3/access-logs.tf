@@ -47,7 +47,7 @@ resource "aws_s3_bucket_policy" "logs" {
     Statement = [{
       Sid       = "TlsOnly"
       Effect    = "Deny"
-      Principal = "*"
+      Principal = { AWS = "*" }
       Action    = "s3:*"
       Resource  = ["arn:aws:s3:::${var.bucket}-logs", "arn:aws:s3:::${var.bucket}-logs/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }

@@ -7,11 +7,11 @@ resource "aws_s3_bucket" "backups" {
   lifecycle {
     precondition {
       condition     = var.replica == null ? true : var.permissions_boundary_arn != null
-      error_message = "permissions_boundary_arn is missing: the role that replicates to ${try(var.replica.bucket_arn, "")} needs it."
+      error_message = "permissions_boundary_arn is missing: the role that replicates needs it."
     }
     precondition {
       condition     = var.replica == null ? true : var.replica.region != var.region
-      error_message = "replica.region is ${try(var.replica.region, "")}, where the bucket itself is: a replica there is lost with it."
+      error_message = "replica.region is ${var.region}, where the bucket itself is: a replica there is lost with it."
     }
   }
 }

@@ -1,5 +1,6 @@
+# The bucket for backups: versions, object lock, one key, TLS alone, access logs, and a copy in another region
+# where that is wanted.
 terraform {
-  # The native lock file of S3 came with 1.10, in OpenTofu, too.
   required_version = ">= 1.10"
 
   required_providers {

@@ -1,5 +1,6 @@
+# The network: public, private and database subnets in each zone, NAT gateways, endpoints of AWS' services, flow
+# logs. The default security group lets nothing through; the database's subnets have no way out.
 terraform {
-  # The native lock file of S3 came with 1.10, in OpenTofu, too.
   required_version = ">= 1.10"
 
   required_providers {
