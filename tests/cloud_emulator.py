@@ -43,7 +43,7 @@ class Emulator(Process):
 
     def start(self) -> None:
         super().start()
-        wait_for(self._listens, what=f"moto listening; its log:\n{self.output}")
+        wait_for(self._listens, seconds=120, what=f"moto listening; its log:\n{self.output}")
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):

@@ -13,7 +13,7 @@ from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 Given = Mapping[str, Any]
 
@@ -152,20 +152,21 @@ def environment_file(text: str, given: Given, *, values_path: str) -> str:
     yaml = _yaml()
     document: CommentedMap = yaml.load(text)
     cluster = _section(document, "cluster")
-    cluster["context"] = _at(given, "cluster.name")
-    cluster["namespace"] = _at(given, "cluster.namespace")
+    _put(cluster, "context", _at(given, "cluster.name"))
+    _put(cluster, "namespace", _at(given, "cluster.namespace"))
     chart = _section(document, "chart")
-    chart["values"] = [*(each for each in chart.get("values", []) if each != values_path)]
     # Last: what there really is goes before what was planned.
-    chart["values"].append(values_path)
+    others = [each for each in chart.get("values", []) if each != values_path]
+    _put(chart, "values", [*others, values_path])
     images = _section(document, "images")
-    images["registry"] = _at(given, "images.registry")
-    images["platforms"] = ["linux/amd64"]
+    _put(images, "registry", _at(given, "images.registry"))
+    # What the nodes are.
+    _put(images, "platforms", ["linux/amd64"])
     for other in ("insecure", "reached_as"):
         images.pop(other, None)
     backups = _section(document, "backups")
-    backups["target"] = f"s3://{_at(given, 'backups.bucket')}/{_at(given, 'backups.prefix')}"
-    backups["object_lock_days"] = _at(given, "backups.lock_days")
+    _put(backups, "target", f"s3://{_at(given, 'backups.bucket')}/{_at(given, 'backups.prefix')}")
+    _put(backups, "object_lock_days", _at(given, "backups.lock_days"))
     backups.pop("endpoint_url", None)
     return _text(document)
 
@@ -213,6 +214,16 @@ def _at(given: Given, name: str) -> Any:
     for key in name.split("."):
         value = value[key]
     return value
+
+
+def _put(section: Any, name: str, value: Any) -> None:
+    """Only what changes, so that the rest keeps its looks and its comments."""
+    if section.get(name) == value:
+        return
+    if isinstance(value, list):
+        value = CommentedSeq(value)
+        value.fa.set_flow_style()
+    section[name] = value
 
 
 def _section(document: CommentedMap, name: str) -> Any:

@@ -16,24 +16,24 @@ locals {
     size  = pow(2, 32 - tonumber(split("/", each)[1]))
   } }
   names = keys(local.networks)
+  # That others overlap each other is not our business.
   overlapping = [for pair in setproduct(range(length(local.names)), range(length(local.names))) :
-    "${local.names[pair[0]]} and ${local.names[pair[1]]}" if(
-      pair[0] < pair[1]
-      # That others overlap each other is not our business.
-      && !(startswith(local.names[pair[0]], "other_networks") && startswith(local.names[pair[1]], "other_networks"))
-      && local.ranges[local.names[pair[0]]].first < local.ranges[local.names[pair[1]]].first + local.ranges[local.names[pair[1]]].size
-      && local.ranges[local.names[pair[1]]].first < local.ranges[local.names[pair[0]]].first + local.ranges[local.names[pair[0]]].size
-  )]
-  beside = [for name in local.names : trimprefix(name, "other_networks.") if(
-    startswith(name, "other_networks")
-    && local.ranges[name].first < local.ranges.vpc.first + local.ranges.vpc.size
-    && local.ranges.vpc.first < local.ranges[name].first + local.ranges[name].size
-  )]
-  outside = [for name in local.names : name if(
-    !startswith(name, "other_networks") && (
-      local.ranges[name].first < local.ranges.vpc.first
-      || local.ranges[name].first + local.ranges[name].size > local.ranges.vpc.first + local.ranges.vpc.size
-  ))]
+    "${local.names[pair[0]]} and ${local.names[pair[1]]}" if alltrue([
+      pair[0] < pair[1],
+      !(startswith(local.names[pair[0]], "other_networks") && startswith(local.names[pair[1]], "other_networks")),
+      local.ranges[local.names[pair[0]]].first < local.ranges[local.names[pair[1]]].first + local.ranges[local.names[pair[1]]].size,
+      local.ranges[local.names[pair[1]]].first < local.ranges[local.names[pair[0]]].first + local.ranges[local.names[pair[0]]].size,
+    ])
+  ]
+  beside = [for name in local.names : trimprefix(name, "other_networks.") if alltrue([
+    startswith(name, "other_networks"),
+    local.ranges[name].first < local.ranges.vpc.first + local.ranges.vpc.size,
+    local.ranges.vpc.first < local.ranges[name].first + local.ranges[name].size,
+  ])]
+  outside = [for name in local.names : name if !startswith(name, "other_networks") && anytrue([
+    local.ranges[name].first < local.ranges.vpc.first,
+    local.ranges[name].first + local.ranges[name].size > local.ranges.vpc.first + local.ranges.vpc.size,
+  ])]
 
   # By zone, so that a zone that is taken out leaves the others as they are.
   public   = zipmap(var.zones, slice(local.subnets.public, 0, min(length(var.zones), length(local.subnets.public))))
