@@ -46,6 +46,8 @@ class Emulator(Process):
         wait_for(self._listens, seconds=120, what=f"moto listening; its log:\n{self.output}")
 
     def _listens(self) -> bool:
+        if self.popen.poll() is not None:
+            raise AssertionError(f"moto ended with {self.popen.returncode}:\n{self.output}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         return False

@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.budgets.responses import BudgetsResponse
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.security_groups import SecurityRule
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.eks.models import EKSBackend
 from moto.eks.responses import EKSResponse
 from moto.rds.models import DBParameterGroup, RDSBackend
@@ -49,7 +49,7 @@ def launch_templates() -> None:
 
 def security_groups() -> None:
     """A rule that names another group has its description, too."""
-    SecurityRule.description = property(
+    SecurityGroupRule.description = property(
         lambda self: self.ip_range.get("Description") or self.source_group.get("Description")
     )
 

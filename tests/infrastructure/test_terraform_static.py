@@ -91,9 +91,9 @@ def test_each_variable_that_refuses_something_has_a_test_that_it_does():
     )
     # Formats: what is wrong there, AWS or the next apply says as well.
     formats = {
-        "account_id", "region", "name", "bucket", "class", "service_cidr", "subnets", "nat", "storage_gb",
-        "other_networks", "endpoint_zones", "insights_days", "images", "untagged_image_days", "pod_roles",
-        "cold_days", "old_states_days", "environment",
+        "account_id", "region", "name", "bucket", "class", "service_cidr", "nat",
+        "storage_gb", "other_networks", "endpoint_zones", "insights_days", "images",
+        "untagged_image_days", "pod_roles", "cold_days", "old_states_days", "environment",
     }  # fmt: skip
     for each in of_kind("variable"):
         if each.sentences and each.name not in formats:
@@ -166,7 +166,10 @@ def test_checkov_has_nothing_to_say_but_what_is_explained_beside_it():
     if not checkov.exists():
         required("checkov is not there: make tools")
     done = subprocess.run(
-        [checkov, "--directory", TERRAFORM, "--framework", "terraform", "--skip-download", "--quiet", "--output", "json"],
+        [
+            *(checkov, "--directory", TERRAFORM, "--framework", "terraform"),
+            *("--skip-download", "--quiet", "--output", "json"),
+        ],
         capture_output=True, text=True, check=False, env=dict(os.environ, LOG_LEVEL="ERROR"),
     )  # fmt: skip
     found = json.loads(done.stdout)
@@ -200,8 +203,10 @@ def test_keys_of_an_output_are_read():
 
 def test_blocks_are_read_as_written(tmp_path: Path):
     (tmp_path / "a.tf").write_text(
-        'variable "size" {\n  description = "How \\"large\\"."\n  type = object({\n    a = string\n  })\n  default = {}\n\n'
-        '  validation {\n    condition     = true\n    error_message = "size is ${join(", ", var.size)}: no."\n  }\n}\n'
+        'variable "size" {\n  description = "How \\"large\\"."\n'
+        "  type = object({\n    a = string\n  })\n  default = {}\n\n"
+        "  validation {\n    condition     = true\n"
+        '    error_message = "size is ${join(", ", var.size)}: no."\n  }\n}\n'
     )
     (block,) = blocks(tmp_path)
     assert block.text("description") == 'How "large".'

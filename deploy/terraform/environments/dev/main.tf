@@ -41,6 +41,7 @@ module "platform" {
   deployers      = var.deployers
   ci             = var.ci
   notify         = var.notify
+  major_upgrade  = var.major_upgrade
   emulated       = var.emulated
 }
 

@@ -65,6 +65,12 @@ variable "notify" {
   type        = set(string)
 }
 
+variable "major_upgrade" {
+  description = "Whether PostgreSQL may go to another major version; for the one apply that does it."
+  type        = bool
+  default     = false
+}
+
 variable "emulated" {
   description = "For tests against an emulator; never in an account."
   type        = bool

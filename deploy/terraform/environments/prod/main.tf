@@ -62,6 +62,7 @@ module "platform" {
   ci             = var.ci
   notify         = var.notify
   replica        = module.replica.replica
+  major_upgrade  = var.major_upgrade
   emulated       = var.emulated
 }
 

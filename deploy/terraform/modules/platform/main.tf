@@ -120,6 +120,8 @@ module "rds" {
 
   name                = local.name
   production          = local.production
+  postgres_version    = local.size.postgres_version
+  major_upgrade       = var.major_upgrade
   class               = local.size.database_class
   storage_gb          = tonumber(local.size.database_storage_gb)
   most_storage_gb     = tonumber(local.size.database_most_storage_gb)

@@ -90,6 +90,12 @@ variable "replica" {
   default = null
 }
 
+variable "major_upgrade" {
+  description = "Whether PostgreSQL may go to another major version; for the one apply that does it."
+  type        = bool
+  default     = false
+}
+
 variable "emulated" {
   description = "For tests against an emulator that has no add-ons, access entries and Pod Identity. Never in an account."
   type        = bool

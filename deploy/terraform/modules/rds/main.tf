@@ -120,7 +120,7 @@ resource "aws_db_instance" "this" {
 
   maintenance_window          = "sun:02:30-sun:03:30"
   auto_minor_version_upgrade  = true
-  allow_major_version_upgrade = false
+  allow_major_version_upgrade = var.major_upgrade
   apply_immediately           = false
 
   performance_insights_enabled          = true

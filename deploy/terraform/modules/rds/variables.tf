@@ -20,6 +20,12 @@ variable "postgres_version" {
   }
 }
 
+variable "major_upgrade" {
+  description = "Whether another major version may be gone to; for the one apply that does it."
+  type        = bool
+  default     = false
+}
+
 variable "class" {
   description = "Size of each instance, such as db.m7g.large."
   type        = string

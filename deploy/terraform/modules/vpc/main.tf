@@ -36,9 +36,9 @@ locals {
   ])]
 
   # By zone, so that a zone that is taken out leaves the others as they are.
-  public   = zipmap(var.zones, slice(local.subnets.public, 0, min(length(var.zones), length(local.subnets.public))))
-  private  = zipmap(var.zones, slice(local.subnets.private, 0, min(length(var.zones), length(local.subnets.private))))
-  database = zipmap(var.zones, slice(local.subnets.database, 0, min(length(var.zones), length(local.subnets.database))))
+  public   = zipmap(var.zones, local.subnets.public)
+  private  = zipmap(var.zones, local.subnets.private)
+  database = zipmap(var.zones, local.subnets.database)
   nats     = var.nat == "one" ? slice(var.zones, 0, 1) : var.zones
 }
 
@@ -50,10 +50,6 @@ resource "aws_vpc" "this" {
   tags = { Name = var.name }
 
   lifecycle {
-    precondition {
-      condition     = alltrue([for list in values(local.subnets) : length(list) == length(var.zones)])
-      error_message = "subnets must have one of each kind for each of ${length(var.zones)} zones."
-    }
     precondition {
       condition     = length(local.beside) == 0
       error_message = "cidr ${var.cidr} overlaps ${join(", ", local.beside)}: the two could never be joined; choose another range."

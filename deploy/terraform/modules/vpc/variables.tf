@@ -73,6 +73,11 @@ variable "subnets" {
     ])
     error_message = "subnets has something that is no IPv4 network: write each as 10.30.0.0/22."
   }
+
+  validation {
+    condition     = var.subnets == null ? true : alltrue([for list in values(var.subnets) : length(list) == length(var.zones)])
+    error_message = "subnets must have one of each kind for each of the ${length(var.zones)} zones."
+  }
 }
 
 variable "other_networks" {

@@ -113,7 +113,7 @@ run "a_subnet_too_few" {
       database = ["10.40.12.0/24", "10.40.13.0/24", "10.40.14.0/24"]
     }
   }
-  expect_failures = [aws_vpc.this]
+  expect_failures = [var.subnets]
 }
 
 run "public_addresses" {
