@@ -77,6 +77,8 @@ def travel(environment: str, emulator: Emulator, folder: Path) -> Journey:
     with journey.timed("second plan"):
         plan = _plan(workspace)
     journey.second_plan, journey.second_plan_says = plan
+    # All else would be about what the second plan finds.
+    assert journey.second_plan == NO_CHANGES, f"{environment}: {journey.second_plan_says}"
     _lock(journey, workspace, emulator)
     _spoil(journey, workspace, emulator)
     _protect(journey, workspace, emulator)

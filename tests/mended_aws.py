@@ -15,24 +15,39 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.eks.models import EKSBackend
 from moto.eks.responses import EKSResponse
 from moto.rds.models import DBParameterGroup, RDSBackend
+from moto.s3.responses import S3Response
 from moto.server import main
 
 
 def budgets() -> None:
     """It knows notifications, and not whom they tell; nor tags."""
 
-    def subscribers(self: BudgetsResponse) -> str:
-        asked = self._get_param("Notification")
-        backend = self.backend
-        account = self._get_param("AccountId")
-        name = self._get_param("BudgetName")
-        for kept in backend.budgets[account][name].notifications:
-            if all(kept.details.get(key) == value for key, value in asked.items()):
-                return json.dumps({"Subscribers": kept.subscribers})
-        return '{"Subscribers": []}'
+    tags: dict[str, list[dict[str, str]]] = {}
+    create = BudgetsResponse.create_budget
 
+    def create_budget(self: Any) -> str:
+        name = self._get_param("Budget")["BudgetName"]
+        tags[name] = self._get_param("ResourceTags") or []
+        answer: str = create(self)
+        return answer
+
+    def list_tags(self: Any) -> str:
+        name = self._get_param("ResourceARN").rpartition("/")[2]
+        return json.dumps({"ResourceTags": tags.get(name, [])})
+
+    def subscribers(self: Any) -> str:
+        asked = self._get_param("Notification")
+        budget = self.backend.budgets[self._get_param("AccountId")][self._get_param("BudgetName")]
+        found = (
+            kept.subscribers
+            for kept in budget.notifications
+            if all(kept.details.get(key) == value for key, value in asked.items())
+        )
+        return json.dumps({"Subscribers": next(found, [])})
+
+    BudgetsResponse.create_budget = create_budget
+    BudgetsResponse.list_tags_for_resource = list_tags
     BudgetsResponse.describe_subscribers_for_notification = subscribers
-    BudgetsResponse.list_tags_for_resource = lambda _: '{"ResourceTags": []}'
 
 
 def launch_templates() -> None:
@@ -96,7 +111,24 @@ def databases() -> None:
     RDSBackend.create_db_instance = create_db_instance
 
 
+def replication() -> None:
+    """A rule says which objects it is for."""
+    serialized = S3Response.serialized
+
+    def with_criteria(self: Any, result: Any) -> Any:
+        told = getattr(result, "result", None)
+        if self.data.get("Action") == "GetBucketReplication" and isinstance(told, dict):
+            kept = self.backend.get_bucket_replication(self.bucket_name)
+            rules = told.get("ReplicationConfiguration", {}).get("Rules", [])
+            for rule, made in zip(rules, (kept or {}).get("Rule", []), strict=False):
+                if "SourceSelectionCriteria" in made:
+                    rule["SourceSelectionCriteria"] = made["SourceSelectionCriteria"]
+        return serialized(self, result)
+
+    S3Response.serialized = with_criteria
+
+
 if __name__ == "__main__":
-    for mend in (budgets, launch_templates, security_groups, clusters, databases):
+    for mend in (budgets, launch_templates, security_groups, clusters, databases, replication):
         mend()
     main()

@@ -7,13 +7,12 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloud import outputs
-from cloud_emulator import ACCOUNT, ENVIRONMENTS, REGION, Workspace, emulator, program, tree
+from cloud_emulator import ACCOUNT, ENVIRONMENTS, REGION, ROOT, Workspace, emulator, program, tree
 from cloud_journey import CHANGES, NO_CHANGES, Journey, travel
 from figures import record_figure
 
@@ -142,13 +141,9 @@ def test_the_outputs_become_values_of_the_chart(journey):
     assert made["image"]["registry"].endswith(f".amazonaws.com/sightline-{journey.environment}")
     assert made["backups"]["bucket"]["region"] == REGION
     assert len(made["networkPolicies"]["database"]) == 3
-    text = (tree_root() / f"environments/{journey.environment}.yaml").read_text()
+    text = (ROOT / f"environments/{journey.environment}.yaml").read_text()
     assert given["backups"]["bucket"] in outputs.environment_file(text, given, values_path="x.yaml")
     assert given["database"]["host"] in outputs.next_steps(given)
-
-
-def tree_root() -> Path:
-    return Path(__file__).parents[2]
 
 
 def test_prod_has_more_of_what_survives(journeys):

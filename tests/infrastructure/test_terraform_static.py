@@ -33,7 +33,7 @@ def test_every_file_is_laid_out_as_terraform_does():
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("root", ["bootstrap", *(f"environments/{e}" for e in ENVIRONMENTS)])
+@pytest.mark.parametrize("root", ["bootstrap", "environments/prod"])
 def test_it_is_valid(root, tmp_path):
     workspace = Workspace(tree(tmp_path) / root)
     workspace.init()
