@@ -108,8 +108,7 @@ CLUSTER_TESTS := tests/end_to_end/test_cluster.py tests/end_to_end/test_kubernet
 .PHONY: e2e
 e2e: engine tools ## Images, the whole stack, drills, and a live Kubernetes, on engines of the tests' own (needs root)
 	$(E2E) $(CLUSTER_TESTS) $(ARGS) || test $$? -eq 5
-	$(E2E) tests/end_to_end $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
-	$(E2E) tests/infrastructure $(ARGS) || test $$? -eq 5
+	$(E2E) tests/end_to_end tests/integration tests/infrastructure $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
 
 .PHONY: cluster-programs
 cluster-programs: $(VENV)/.dev
@@ -148,6 +147,26 @@ status: $(VENV)/.dev ## How an environment is, on one screen (ENV=prod)
 	$(call named,ENV)
 	@$(SIGHTLINE) status --env $(ENV) $(ARGS)
 
+.PHONY: images
+images: $(VENV)/.dev ## Build the images, alike twice, into dist/images (ENV=prod VERSION=1.4.0 ARGS="--push --key cosign.key")
+	@$(BIN)/sightline images build $(ENV:%=--env %) $(VERSION:%=--version % --tag %) $(ARGS)
+
+.PHONY: bundle
+bundle: $(VENV)/.dev ## Pack them with chart, SBOMs and a loader for a site without a network (ENV=prod VERSION=1.4.0 ARGS="--key cosign.key")
+	@$(BIN)/sightline images bundle create $(ENV:%=--env %) $(VERSION:%=--version %) $(ARGS)
+
+.PHONY: backup
+backup: $(VENV)/.dev ## Back the gateway's database up (ENV=prod, or ARGS="--database-file FILE --target PLACE")
+	@$(BIN)/sightline backups create $(ENV:%=--env %) $(ARGS)
+
+.PHONY: restore
+restore: $(VENV)/.dev ## Restore the newest backup (ENV=prod, or ARGS="--database-file FILE --from PLACE"; --swap keeps the old one)
+	@$(BIN)/sightline backups restore $(ENV:%=--env %) $(ARGS)
+
+.PHONY: drill
+drill: $(VENV)/.dev ## Practise a disaster: restore elsewhere, and report RPO and RTO (ENV=prod, or ARGS="--target PLACE")
+	@$(BIN)/sightline backups drill $(ENV:%=--env %) $(ARGS)
+
 # The whole system on this machine. PROFILES=demo flies drones, too.
 COMPOSE ?= docker compose
 PROFILES ?=
@@ -183,14 +202,6 @@ dev-reset: ## Stop it and forget everything: database, certificates, secrets
 	@rm -rf $(SIGHTLINE_DEV_FOLDER)/secrets
 
 # ENV=NAME takes registry, platforms and keys of environments/NAME.yaml.
-.PHONY: images
-images: $(VENV)/.dev ## Build the images, alike twice, into dist/images (ENV=prod, ARGS="--push --key cosign.key"; docker buildx)
-	@$(BIN)/sightline images build $(ENV:%=--env %) $(ARGS)
-
-.PHONY: bundle
-bundle: $(VENV)/.dev ## Pack them with chart, SBOMs and a loader for a site without a network (ARGS="--version 1.0 --key cosign.key")
-	@$(BIN)/sightline images bundle create $(ENV:%=--env %) $(ARGS)
-
 .PHONY: wheelhouse
 wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for building without an index
 	@$(PYTHON) deploy/images/wheelhouse.py .cache/wheelhouse
@@ -198,18 +209,6 @@ wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for build
 .PHONY: images-newer
 images-newer: ## List newer versions of the images that compose.yaml pins (needs skopeo)
 	@$(PYTHON) deploy/images/newer.py
-
-.PHONY: backup
-backup: $(VENV)/.dev ## Back the gateway's database up (ENV=prod, or ARGS="--database-file FILE --target PLACE")
-	@$(BIN)/sightline backups create $(ENV:%=--env %) $(ARGS)
-
-.PHONY: restore
-restore: $(VENV)/.dev ## Restore the newest backup (ENV=prod, or ARGS="--database-file FILE --from PLACE"; --swap keeps the old one)
-	@$(BIN)/sightline backups restore $(ENV:%=--env %) $(ARGS)
-
-.PHONY: drill
-drill: $(VENV)/.dev ## Practise a disaster: restore elsewhere, and report RPO and RTO (ENV=prod, or ARGS="--target PLACE")
-	@$(BIN)/sightline backups drill $(ENV:%=--env %) $(ARGS)
 
 .PHONY: terraform-outputs
 terraform-outputs: $(VENV)/.dev ## Take what Terraform made into environments/ENV.yaml and chart values (ENV=prod)

@@ -19,10 +19,12 @@ def publish(engine: Engine, registry: str) -> None:
         return f"type=image,name={registry}/{name},push=true,registry.insecure=true"
 
     base, servers = debian("base", *BASE), debian("servers", *SERVERS)
-    for tag in (FIRST, SECOND):
+    for tag in (FIRST, SECOND, UNREADY):
         for name, dockerfile in DOCKERFILES.items():
             if name == "sightline-dev-tak" and tag != FIRST:
                 continue
+            if tag == UNREADY and name != "sightline-detection":
+                continue  # whose gateway is made below
             engine.build(
                 ROOT / dockerfile,
                 pushed(f"{name}:{tag}"),

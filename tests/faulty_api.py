@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import http.server
 import random
+import select
 import socket
 import ssl
 import threading
@@ -108,22 +109,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif fault is not None:
             self._answer(int(fault), [("Retry-After", "1")], b'{"message": "a bad day"}')
             return
-        self._forward(server, body, upgrade)
+        if upgrade:
+            self._upgrade(server)
+        else:
+            self._forward(server, body)
 
-    def _forward(self, server: Any, body: bytes, upgrade: str | None) -> None:
+    def _forward(self, server: Any, body: bytes) -> None:
         upstream = http.client.HTTPSConnection(
             server.upstream.hostname, server.upstream.port, context=server.context, timeout=300
         )
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
-        if upgrade:
-            headers |= {"Connection": "Upgrade", "Upgrade": upgrade}
         try:
             upstream.request(self.command, self.path, body=body or None, headers=headers)
             answer = upstream.getresponse()
-            if answer.status == 101:
-                self._answer(101, answer.getheaders(), None)
-                self._pipe(upstream.sock)
-                return
             if "watch=true" in self.path or "follow=true" in self.path:
                 self._stream(answer)
                 return
@@ -133,6 +131,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         finally:
             upstream.close()
+
+    def _upgrade(self, server: Any) -> None:
+        """Byte by byte as it is: what comes right behind the answer's head must not be lost."""
+        self.close_connection = True
+        place = server.upstream.hostname, server.upstream.port
+        head = f"{self.command} {self.path} HTTP/1.1\r\nHost: {place[0]}:{place[1]}\r\n"
+        head += "".join(
+            f"{name}: {value}\r\n" for name, value in self.headers.items() if name.lower() != "host"
+        )
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(place, timeout=30) as raw,
+            server.context.wrap_socket(raw, server_hostname=place[0]) as upstream,
+        ):
+            upstream.settimeout(None)
+            upstream.sendall(f"{head}\r\n".encode())
+            _pipe(self.connection, upstream)
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes | None) -> None:
         self.send_response(status)
@@ -155,23 +170,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(part)
             self.wfile.flush()
 
-    def _pipe(self, upstream: Any) -> None:
-        self.close_connection = True
-        self.wfile.flush()
-        back = threading.Thread(target=_copy, args=(upstream, self.connection), daemon=True)
-        back.start()
-        _copy(self.connection, upstream)
-        back.join()
-
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
 
     def log_message(self, *_: Any) -> None:
         pass
 
 
-def _copy(source: Any, target: Any) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while part := source.recv(65536):
-            target.sendall(part)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+def _pipe(client: socket.socket, upstream: ssl.SSLSocket) -> None:
+    """Both ways, until either end closes. One thread: a TLS connection is not for two."""
+    while True:
+        waiting = [] if upstream.pending() else select.select([client, upstream], [], [])[0]
+        if upstream in waiting or not waiting:
+            if not (part := upstream.recv(65536)):
+                return
+            client.sendall(part)
+        if client in waiting:
+            if not (part := client.recv(65536)):
+                return
+            upstream.sendall(part)

@@ -134,25 +134,27 @@ def test_a_rollback_needs_no_arguments_and_three_seconds(site: SiteCheckout) -> 
     assert versions(site)[colour] == version
 
 
-@pytest.mark.parametrize(
-    ("version", "reason"), [(UNREADY, "503"), ("9.9.9", "9.9.9")], ids=["unready", "absent"]
-)
-def test_a_broken_release_stops_and_is_aborted(
-    site: SiteCheckout, version: str, reason: str
-) -> None:
+def test_images_that_are_not_there_are_missed_before_anything_is_done(site: SiteCheckout) -> None:
+    before, current = serving(site), site.releases("status").said["current"]
+    done = site.releases("apply", "--version", "9.9.9", "--yes", check=False)
+    assert done.code == 1
+    assert "9.9.9 is not there" in done.told
+    assert site.releases("status").said["current"] == current
+    assert serving(site) == before
+
+
+def test_a_broken_release_stops_and_is_aborted(site: SiteCheckout) -> None:
     before = serving(site)
     had = versions(site)
-    site.write({"chart": {"path": "chart", "values": ["values.yaml"], "timeout_seconds": 40}})
-    site.git("commit", "--quiet", "--allow-empty", "-am", "less patience")
-    overlay = site.root.parent / "overlay.yaml"
-    # The detection service has no such image as the gateway's broken one.
-    overlay.write_text(f"detection: {{image: {{tag: {FIRST}}}}}\n")
-    with site.sightline.traffic(f"stopped-{len(version)}", clients=1) as traffic:
-        values = ("--values", str(overlay))
-        done = site.releases("apply", "--version", version, *values, "--yes", check=False)
+    patience = {"path": "chart", "values": ["values.yaml"], "timeout_seconds": 40}
+    site.write({"chart": patience})
+    site.git("commit", "--quiet", "-am", "less patience, and nothing is signed")
+    with site.sightline.traffic("stopped", clients=1) as traffic:
+        done = site.releases("apply", "--version", UNREADY, "--yes", check=False)
     assert traffic.failures == []
     assert done.code == 1
-    assert reason in done.told
+    assert "did not come up within 40 s" in done.told
+    assert "503" in done.told
     assert serving(site) == before
     kept = site.releases("status").said["current"]
     assert kept["phase"] == "verified"

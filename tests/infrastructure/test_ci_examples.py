@@ -6,10 +6,12 @@ import re
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 from running import required
+from sightline.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/ci"
@@ -59,6 +61,47 @@ def test_they_call_what_the_makefile_has(file: Path) -> None:
     assert {"install", "tools", "images", "release", "status"} <= called
     for target in called:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+PAGES = (GITHUB, GITLAB, ROOT / "README.md", *sorted((ROOT / "docs/tutorials").glob("*.md")))
+COMMANDS = {"images": "images build", "bundle": "images bundle create", "release": "releases apply"}
+"""By target of the Makefile: what gets its ARGS."""
+
+
+def options(words: str) -> set[str]:
+    context, command = click.Context(cli), cli
+    for word in words.split():
+        found = command.get_command(context, word)  # type: ignore[attr-defined]
+        assert found is not None, words
+        command = found
+    return {each for parameter in command.params for each in parameter.opts}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_target_gets_are_options_of_its_command(page: Path) -> None:
+    for target, arguments in re.findall(r'make (\w+) [^\n]*?ARGS="([^"]*)"', page.read_text()):
+        if target in COMMANDS:
+            for option in re.findall(r"(--[a-z-]+)", arguments):
+                assert option in options(COMMANDS[target]), (target, option)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_typed_are_there_with_their_options(page: Path) -> None:
+    for line in re.findall(r"sightline ((?:[a-z-]+ ?)+[^\n`&#]*)", page.read_text()):
+        words = line.split()
+        command, context, path = cli, click.Context(cli), []
+        while words and isinstance(command, click.Group):
+            found = command.get_command(context, words[0])
+            if found is None:
+                break
+            path.append(words.pop(0))
+            command = found
+        if not path:
+            continue  # prose
+        known = {each for parameter in command.params for each in parameter.opts}
+        for word in words:
+            if word.startswith("--"):
+                assert word in known | {"--help"}, (" ".join(path), word)
 
 
 def test_no_secret_is_an_argument() -> None:

@@ -88,6 +88,9 @@ def sources(service: str, folder: Path) -> list[str]:
     if service == "detection":
         shutil.copy(ROOT / "sdk/sightline/sockets.py", folder / "sightline")
         modules.append("sightline.sockets")
+    else:
+        shutil.copytree(ROOT / "sdk/sightline/tak", folder / "sightline/tak", ignore=ignored)
+        modules.append("sightline.tak")
     return modules
 
 

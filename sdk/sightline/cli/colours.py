@@ -15,6 +15,7 @@ import msgspec
 from sightline.cli import exits
 from sightline.cli.cluster import Session, cluster_options, session, tell
 from sightline.cli.duration import Duration
+from sightline.cli.effects import document
 from sightline.cli.environment import chosen
 from sightline.cli.failure import Failure
 from sightline.cli.writing_back import git_drift, tell_git
@@ -61,10 +62,6 @@ def colours() -> None:
     """Switch users between the two colours of a release in Kubernetes."""
 
 
-def _document(value: Any) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
 def _findings(found: tuple[Finding, ...], *, err: bool) -> None:
     for each in found:
         click.echo(f"{_MARKS[each.outcome]} {each.check}: {each.sentence}", err=err)
@@ -80,7 +77,7 @@ def status(*, as_json: bool, **place: Any) -> None:
             drift = git_drift(env, there, found)
             found = msgspec.structs.replace(found, findings=(*found.findings, *drift))
         if as_json:
-            _document(found)
+            document(found)
         else:
             _stands(found)
 
@@ -135,7 +132,7 @@ def preflight(
             colour, found = there.namespace.preflight(to, components, smoke=smoke)
         bad = failures(found)
         if as_json:
-            _document({"colour": colour, "ready": not bad, "findings": found})
+            document({"colour": colour, "ready": not bad, "findings": found})
         else:
             _findings(found, err=False)
     if bad:
@@ -190,7 +187,7 @@ def _switch(
         if prepared.plan is None:
             tell(f"users are led to {prepared.to} already: nothing to do")
             if as_json:
-                _document({"outcome": "nothing", "to": prepared.to})
+                document({"outcome": "nothing", "to": prepared.to})
             return
         if prepared.plan.cold:
             tell(f"cold: {', '.join(prepared.plan.cold)} must come up before traffic moves")
@@ -217,7 +214,7 @@ def _prepared(
     except RefusedError as error:
         _findings(error.findings, err=True)
         if as_json:
-            _document({"outcome": "refused", "problem": str(error), "findings": error.findings})
+            document({"outcome": "refused", "problem": str(error), "findings": error.findings})
         raise
     _findings(prepared.findings, err=True)
     return prepared
@@ -225,7 +222,7 @@ def _prepared(
 
 def _show(plan: Plan, findings: tuple[Finding, ...], *, as_json: bool) -> None:
     if as_json:
-        _document({"plan": plan, "findings": findings})
+        document({"plan": plan, "findings": findings})
         return
     for step in plan.steps:
         click.echo(step.sentence)
@@ -256,7 +253,7 @@ def _conclude(receipt: Receipt, file: Path | None, *, as_json: bool) -> None:
         text = msgspec.json.format(msgspec.json.encode(receipt), indent=2) + b"\n"
         file.write_bytes(text)
     if as_json:
-        _document(receipt)
+        document(receipt)
     else:
         _told(receipt)
     problems = "; ".join(receipt.problems)

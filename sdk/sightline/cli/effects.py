@@ -110,6 +110,7 @@ class Spinner:
 
         self._sentence = escape(sentence)
         self._status.update(self._sentence)
+        self._status.start()
 
     def note(self, sentence: str) -> None:
         """Something happened meanwhile."""
@@ -123,8 +124,9 @@ class Spinner:
 
         mark = "[green]✓[/]" if problem is None else "[red]✗[/]"
         told = escape(_done(seconds, problem))
+        # At rest between steps: a question may be asked there.
+        self._status.stop()
         self._status.console.print(f"{mark} {self._sentence} [dim]{told}[/]", highlight=False)
-        self._status.update("")
 
 
 @contextlib.contextmanager
@@ -135,5 +137,8 @@ def progress() -> Iterator[Watch]:
         return
     from rich.console import Console  # noqa: PLC0415 - after --help
 
-    with Console(stderr=True).status("") as status:
+    status = Console(stderr=True).status("")
+    try:
         yield Spinner(status)
+    finally:
+        status.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import IO
 
 import msgspec
 
+from sightline.commands import CommandError, run
 from sightline.images import store
 from sightline.images.errors import ToolError
 from sightline.images.oci import Descriptor, Platform
@@ -110,11 +112,6 @@ def _add(tar: tarfile.TarFile, name: str, size: int, content: object) -> None:
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - docker
-            command, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-    except OSError as error:
-        raise ToolError(f"{command[0]} is not installed: {error.strerror}") from error
-    if done.returncode:
-        raise ToolError(f"{command[0]} {command[1]}: {' '.join(done.stderr.split())}")
-    return done.stdout
+        return run(command, environ=os.environ, seconds=SECONDS).decode(errors="replace")
+    except CommandError as error:
+        raise ToolError(f"{command[1]}: {error}") from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from sightline.commands import CommandError, run
 from sightline.images import vulnerabilities
 from sightline.images.errors import ToolError
 from sightline.images.vulnerabilities import Database, Severity, Verdict, Vulnerability
@@ -98,14 +98,7 @@ def scan(
 
 def _run(scanner: Scanner, program: str, arguments: Sequence[str]) -> bytes:
     try:
-        done = subprocess.run(  # noqa: S603
-            [program, *arguments],
-            env={**os.environ, **scanner.environ},
-            capture_output=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolError(f"{scanner.name} could not be run: {error}") from error
-    if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())[-200:]
-        raise ToolError(f"{scanner.name} ended with {done.returncode}: {said}")
-    return done.stdout
+        environ = {**os.environ, **scanner.environ}
+        return run([program, *arguments], environ=environ, seconds=SECONDS)
+    except CommandError as error:
+        raise ToolError(str(error)) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
+from sightline.commands import AbsentError, CommandError, run
 from sightline.images.commit import Checkout
 from sightline.images.errors import ToolError
 
@@ -27,14 +27,10 @@ def checkout(folder: Path) -> Checkout:
 
 def _git(folder: Path, *arguments: str, check: bool = True) -> str:
     try:
-        done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - whichever is there
-            capture_output=True, text=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise ToolError("git is not installed: it tells which commit an image is of") from error
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"git {arguments[0]} took longer than {SECONDS:g} s") from error
-    if check and done.returncode:
-        raise ToolError(f"{folder}: git {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout
+        return run(["git", *arguments], folder=folder, seconds=SECONDS).decode()
+    except AbsentError as error:
+        raise ToolError(f"{error}: it tells which commit an image is of") from error
+    except CommandError as error:
+        if not check:
+            return ""
+        raise ToolError(f"{folder}: git {arguments[0]}: {error}") from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
+from sightline.commands import CommandError, run
 from sightline.images.errors import ToolError
 from sightline.images.oci import Platform
 
@@ -30,12 +30,9 @@ def listed(syft: str, layout: Path, name: str, tag: str | None, platform: Platfo
     # It needs no network, and is told to look for none.
     environ = dict(os.environ, SYFT_CHECK_FOR_APP_UPDATE="false")
     try:
-        done = subprocess.run(  # noqa: S603
-            command, env=environ, capture_output=True, timeout=SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolError(f"syft could not be run: {error}") from error
-    if done.returncode or not done.stdout.strip():
-        said = " ".join(done.stderr.decode(errors="replace").split())[-400:]
-        raise ToolError(f"syft ended with {done.returncode}: {said or 'nothing was said'}")
-    return done.stdout
+        said = run(command, environ=environ, seconds=SECONDS)
+    except CommandError as error:
+        raise ToolError(str(error)) from error
+    if not said.strip():
+        raise ToolError("syft said nothing")
+    return said

@@ -23,10 +23,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
-from sightline.secrets import tak_signing
 from sightline.secrets.errors import FormatError, SourceError, UnreachableError
 from sightline.secrets.folder import Folder
 from sightline.steps import Step
+from sightline.tak import signing as tak_signing
 
 CLIENT, AUTHORITIES = "client.pem", "ca.pem"
 PORT = 8446
@@ -126,12 +126,10 @@ def enrol(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Enrolled:
     """Ask for a certificate with a new key, and keep it. Raises SourceError, FormatError."""
-    entries = tak_signing.name_entries(_ask(server, "GET", "/Marti/api/tls/config") or b"<none/>")
-    request = tak_signing.signing_request(server.user, entries)
-    query = urlencode({"clientUid": client_uid, "version": "1"})
-    path = f"/Marti/api/tls/signClient/v2?{query}"
-    answer = _ask(server, "POST", path, request.body)
-    certificate, above = tak_signing.signed_certificates(answer or b"", request.key)
+    try:
+        request, certificate, above = _signed(server, client_uid)
+    except tak_signing.SigningError as error:
+        raise FormatError(str(error)) from error
     if now() >= certificate.not_valid_after_utc:
         raise SourceError(f"{server.target} gave a certificate that has ended")
     trusted = tuple(dict.fromkeys((*above, *server.ca)))
@@ -139,6 +137,17 @@ def enrol(
     folder.write(AUTHORITIES, b"".join(each.public_bytes(Encoding.PEM) for each in trusted))
     folder.write(CLIENT, tak_signing.stored(request.key, certificate, above))
     return _told(certificate, folder.path / CLIENT)
+
+
+def _signed(
+    server: Server, client_uid: str
+) -> tuple[tak_signing.SigningRequest, x509.Certificate, tuple[x509.Certificate, ...]]:
+    entries = tak_signing.name_entries(_ask(server, "GET", "/Marti/api/tls/config") or b"<none/>")
+    request = tak_signing.signing_request(server.user, entries)
+    query = urlencode({"clientUid": client_uid, "version": "1"})
+    path = f"/Marti/api/tls/signClient/v2?{query}"
+    answer = _ask(server, "POST", path, request.body)
+    return (request, *tak_signing.signed_certificates(answer or b"", request.key))
 
 
 def _ask(server: Server, method: str, path: str, body: bytes | None = None) -> bytes | None:

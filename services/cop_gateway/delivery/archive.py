@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from cop_gateway.delivery.certificates import CredentialsError
-from sightline.xml_document import parse_document
+from sightline.tak.xml_document import parse_document
 
 _ENTRIES = 2_000
 _ENTRY_BYTES = 1 << 20

@@ -27,7 +27,7 @@ from cop_gateway.delivery.archive import Archive
 from cop_gateway.delivery.certificates import Bundle, CredentialsError, read_bundle
 from cop_gateway.delivery.credential_files import Reloading, Secret, read_file, reveal
 from cop_gateway.delivery.credentials import Credentials
-from sightline.xml_document import elements
+from sightline.tak.xml_document import elements
 
 PACKAGE_BYTES = 16 << 20
 _CUSTOMARY_PASSWORD = "atakatak"  # noqa: S105 - what TAK servers' scripts use unless told otherwise

@@ -1,6 +1,6 @@
 """What is said when a TAK server signs our certificate, with this package's error. Pure.
 
-The words themselves are `sightline.secrets.tak_signing`, which `sightline secrets enrol` says too.
+The words themselves are `sightline.tak.signing`, which `sightline secrets enrol` says too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cop_gateway.delivery.certificates import CredentialsError
-from sightline.secrets import tak_signing
-from sightline.secrets.tak_signing import SigningRequest, stored
+from sightline.tak import signing as tak_signing
+from sightline.tak.signing import SigningRequest, stored
 
 __all__ = [
     "EnrolmentError",

@@ -24,8 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from sightline.secrets.errors import FormatError
-from sightline.xml_document import elements, local_name, parse_document
+from sightline.tak.xml_document import elements, local_name, parse_document
 
 _KEY_BITS = 2048
 _NAMES = {
@@ -41,7 +40,7 @@ _NAMES = {
 _ARMOUR = re.compile(r"-----[A-Z ]+-----|\\n|\s")
 
 
-class SigningError(FormatError):
+class SigningError(Exception):
     """What was answered is no certificate for us; the message says why."""
 
 

@@ -1,0 +1,1 @@
+"""What the gateway and `sightline secrets enrol` both say to a TAK server. Pure."""
