@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class Journey:
     drift_says: str = ""
     mended: bool = False
     protected: str = ""
+    stopped: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -83,7 +85,7 @@ def travel(environment: str, emulator: Emulator, folder: Path) -> Journey:
     _spoil(journey, workspace, emulator)
     _protect(journey, workspace, emulator)
     with journey.timed("destroy"):
-        workspace.run("destroy", "-auto-approve", "-parallelism=30")
+        _destroy(journey, workspace, emulator)
     left = resources(workspace.state().get("values", {}).get("root_module", {}))
     journey.left = [each["address"] for each in left]
     return journey
@@ -134,4 +136,70 @@ def _protect(journey: Journey, workspace: Workspace, emulator: Emulator) -> None
     journey.protected = done.stderr
     rds.modify_db_instance(
         DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True
+    )
+
+
+def _destroy(journey: Journey, workspace: Workspace, emulator: Emulator) -> None:
+    """It stops at what S3 wrote of who read what, until somebody has emptied that."""
+    done = workspace.run("destroy", "-auto-approve", "-parallelism=30", codes=(0, 1))
+    journey.stopped = sorted(set(re.findall(r"deleting S3 Bucket \(([^)]+)\)", done.stderr)))
+    refused = len(re.findall(r"^Error: ", done.stderr, re.MULTILINE))
+    assert refused == done.stderr.count("BucketNotEmpty"), done.stderr
+    for bucket in journey.stopped:
+        s3 = emulator.client("s3", region_of(bucket))
+        pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+        for each in (each for page in pages for each in page.get("Versions", ())):
+            s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+    if journey.stopped:
+        workspace.run("destroy", "-auto-approve", "-parallelism=30")
+
+
+def region_of(bucket: str) -> str:
+    return "eu-west-1" if "-replica" in bucket else REGION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """What became of bootstrap and its state."""
+
+    bucket: str
+    refused: str
+    policy: str
+    kept: bytes
+    drift: str
+
+
+BACKEND = """\
+terraform {
+  backend "s3" {
+    key          = "bootstrap.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+"""
+
+
+def bootstrap(emulator: Emulator, folder: Path) -> Moved:
+    """As the tutorial does it: the state is moved into the bucket that was made with it."""
+    workspace = Workspace(tree(folder) / "bootstrap", env=emulator.environment)
+    workspace.variables({"environment": "dev", "account_id": ACCOUNT, "emulated": True})
+    workspace.init()
+    workspace.run("apply", "-auto-approve")
+    told = workspace.run("output", "-raw", "backend").stdout
+    refused = workspace.run("destroy", "-auto-approve", codes=(1,))
+    # The emulator takes no notice of conditions: to it, "without TLS" is everybody.
+    bucket = f"sightline-dev-state-{ACCOUNT}"
+    s3 = emulator.client("s3")
+    policy: str = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    (workspace.folder / "backend.tf").write_text(BACKEND)
+    (workspace.folder / "state.tfbackend").write_text(told)
+    workspace.init("-migrate-state", "-force-copy", "-backend-config=state.tfbackend")
+    return Moved(
+        bucket=bucket,
+        refused=refused.stderr,
+        policy=policy,
+        kept=s3.get_object(Bucket=bucket, Key="bootstrap.tfstate")["Body"].read(),
+        drift=_plan(workspace)[1],
     )
