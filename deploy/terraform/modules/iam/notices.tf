@@ -1,11 +1,8 @@
 resource "aws_sns_topic" "notices" {
   name              = "${var.name}-notices"
   kms_master_key_id = aws_kms_key.this["notices"].arn
-}
 
-resource "aws_sns_topic_policy" "notices" {
-  arn = aws_sns_topic.notices.arn
-
+  # Instead of SNS' own, which is wider, from the beginning.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
