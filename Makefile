@@ -108,7 +108,7 @@ CLUSTER_TESTS := tests/end_to_end/test_cluster.py tests/end_to_end/test_kubernet
 .PHONY: e2e
 e2e: engine tools ## Images, the whole stack, drills, and a live Kubernetes, on engines of the tests' own (needs root)
 	$(E2E) $(CLUSTER_TESTS) $(ARGS) || test $$? -eq 5
-	$(E2E) tests/end_to_end tests/integration $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
+	$(E2E) tests/end_to_end tests/integration tests/infrastructure $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
 
 .PHONY: cluster-programs
 cluster-programs: $(VENV)/.dev
@@ -209,6 +209,19 @@ wheelhouse: ## Fetch the wheels of every image into .cache/wheelhouse, for build
 .PHONY: images-newer
 images-newer: ## List newer versions of the images that compose.yaml pins (needs skopeo)
 	@$(PYTHON) deploy/images/newer.py
+
+.PHONY: terraform-outputs
+terraform-outputs: $(VENV)/.dev ## Take what Terraform made into environments/ENV.yaml and chart values (ENV=prod)
+	$(call named,ENV)
+	@PYTHONPATH=deploy/terraform $(BIN)/python -m cloud outputs $(ENV) $(ARGS)
+
+.PHONY: terraform-reference
+terraform-reference: $(VENV)/.dev ## Write the modules' READMEs and the tables of sizes and costs anew, from the code
+	@PYTHONPATH=deploy/terraform $(BIN)/python -m cloud reference
+
+.PHONY: terraform-check
+terraform-check: $(VENV)/.dev ## All tests of deploy/terraform: real applies against an emulator, too (needs Terraform)
+	$(BIN)/pytest -n 0 --timeout 900 tests/infrastructure/test_terraform_*.py $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Foreign bytes by the hundred thousand (ARGS="--cases 1000000 --seed 7 --target image")
