@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,16 @@ def test_the_same_commit_is_the_same_image_without_any_cache(built, tmp_path):
         for folder in (tmp_path, built.out)
     )
     assert told == before
+
+
+def test_it_says_of_which_commit_it_is_and_when_that_was_made(built):
+    source = layout.opened(built.out / "sightline-cop-gateway")
+    (variant,) = store.variants(source, source.image)
+    labels = variant.config.config.labels
+    commit, made = built.run("git", "log", "-1", "--format=%H %cI").split()
+    assert labels["org.opencontainers.image.revision"].removesuffix("-dirty") == commit
+    created = datetime.fromisoformat(labels["org.opencontainers.image.created"])
+    assert created == datetime.fromisoformat(made)
 
 
 def test_a_failed_build_leaves_the_former_image(built):

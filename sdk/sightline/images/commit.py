@@ -10,7 +10,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
 
     commit: str
     committed_at: int
-    """Seconds since 1970: the time of every file in an image (SOURCE_DATE_EPOCH)."""
+    """Seconds since 1970."""
     dirty: bool
     origin: str
     """Where it is from, without credentials; "unknown" where Git does not know."""

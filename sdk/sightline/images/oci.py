@@ -25,6 +25,7 @@ INDEXES = frozenset({INDEX, DOCKER_INDEX})
 MANIFESTS = frozenset({MANIFEST, DOCKER_MANIFEST})
 
 NAME = "org.opencontainers.image.ref.name"
+CREATED = "org.opencontainers.image.created"
 """In a layout's index: what the image is called."""
 CONTAINERD_NAME = "io.containerd.image.name"
 """The same, for containerd."""
@@ -110,6 +111,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     config: Settings | None = None
     history: tuple[Made, ...] = ()
     rootfs: Roots = Roots()
+
+    @property
+    def built_of(self) -> str | None:
+        """The time of the commit; where no label says it, what the builder wrote."""
+        return ((self.config and self.config.labels) or {}).get(CREATED, self.created)
 
     @property
     def platform(self) -> Platform:

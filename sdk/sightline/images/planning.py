@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -21,8 +22,12 @@ from sightline.images.steps import (
 )
 from sightline.steps import Step
 
-RESERVED = frozenset({"SOURCE_DATE_EPOCH", "REVISION", "SOURCE", "VERSION"})
+RESERVED = frozenset({"SOURCE_DATE_EPOCH", "CREATED", "REVISION", "SOURCE", "VERSION"})
 """Arguments that are not given by hand: they say what the image is of."""
+EPOCH = 1_577_836_800
+"""The time of every file in an image (SOURCE_DATE_EPOCH): 2020-01-01T00:00:00Z, not the commit's.
+BuildKit brings times down to it and none up: what a builder kept from an earlier commit would have
+that one's times, and a layer in which nothing changed would be other bytes with each commit."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +86,13 @@ def usual_tag(version: str, checkout: Checkout) -> str:
 
 def arguments(recipe: Recipe, wanted: Wanted, checkout: Checkout) -> dict[str, str]:
     """What the build is told: the same of the same commit, in whatever folder it lies."""
-    told = {**wanted.arguments, "SOURCE_DATE_EPOCH": str(checkout.committed_at)}
+    told = {**wanted.arguments, "SOURCE_DATE_EPOCH": str(EPOCH)}
     if recipe.versioned:
         told |= {
             "VERSION": wanted.version,
             "REVISION": checkout.commit + ("-dirty" if checkout.dirty else ""),
             "SOURCE": checkout.origin,
+            "CREATED": datetime.fromtimestamp(checkout.committed_at, UTC).isoformat(),
         }
     return told
 

@@ -13,6 +13,7 @@ import msgspec
 from sightline.images.commit import Checkout
 from sightline.images.dockerfile import Base
 from sightline.images.errors import DamageError
+from sightline.images.planning import EPOCH
 from sightline.images.statement import Statement, Subject
 
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -83,7 +84,7 @@ def statement(facts: Facts) -> Statement:
                     "contexts": sorted(facts.contexts),
                     "platforms": list(facts.platforms),
                 },
-                "internalParameters": {"SOURCE_DATE_EPOCH": facts.checkout.committed_at},
+                "internalParameters": {"SOURCE_DATE_EPOCH": EPOCH},
                 "resolvedDependencies": _materials(facts),
             },
             "runDetails": {

@@ -79,11 +79,21 @@ def test_a_build_is_told_the_commit_and_its_time():
     told = planning.arguments(recipe, wanted(arguments={"BASE_IMAGE": "base"}), DIRTY)
     assert told == {
         "BASE_IMAGE": "base",
-        "SOURCE_DATE_EPOCH": "1700000000",
+        "SOURCE_DATE_EPOCH": "1577836800",
         "VERSION": "1.0",
         "REVISION": f"{COMMIT}-dirty",
         "SOURCE": "unknown",
+        "CREATED": "2023-11-14T22:13:20+00:00",
     }
+
+
+def test_what_did_not_change_is_the_same_bytes_of_another_commit():
+    """Else a layer that the builder kept would not be what a builder without it makes."""
+    recipe = catalogue.RECIPES["sightline-models"]
+    later = msgspec.structs.replace(CHECKOUT, committed_at=CHECKOUT.committed_at + 3600)
+    assert planning.arguments(recipe, wanted(), CHECKOUT) == planning.arguments(
+        recipe, wanted(), later
+    )
 
 
 def test_no_two_commits_have_the_same_tag():

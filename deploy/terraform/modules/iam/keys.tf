@@ -39,10 +39,11 @@ resource "aws_kms_key" "this" {
         Effect    = "Allow"
         Principal = { AWS = local.root }
         Action = [
-          "kms:CancelKeyDeletion", "kms:DescribeKey", "kms:DisableKey", "kms:EnableKey", "kms:EnableKeyRotation",
-          "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases", "kms:ListGrants", "kms:ListKeyPolicies",
-          "kms:ListKeyRotations", "kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant", "kms:RotateKeyOnDemand",
-          "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription",
+          "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey",
+          "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus",
+          "kms:ListAliases", "kms:ListGrants", "kms:ListKeyPolicies", "kms:ListKeyRotations", "kms:ListResourceTags",
+          "kms:PutKeyPolicy", "kms:RetireGrant", "kms:RevokeGrant", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
+          "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
         ]
         Resource = "*"
         }, {
@@ -51,14 +52,16 @@ resource "aws_kms_key" "this" {
         Principal = { AWS = local.root }
         Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
         Resource  = "*"
-        }, {
-        Sid       = "GrantsForServices"
-        Effect    = "Allow"
-        Principal = { AWS = local.root }
-        Action    = ["kms:CreateGrant"]
-        Resource  = "*"
-        Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
-      }],
+        },
+        merge({
+          Sid       = "GrantsForServices"
+          Effect    = "Allow"
+          Principal = { AWS = local.root }
+          Action    = ["kms:CreateGrant"]
+          Resource  = "*"
+          # EKS makes its grant in the name of whoever makes the cluster, and not as a service for its resource.
+        }, each.key == "cluster" ? {} : { Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } } }),
+      ],
       [for service, condition in each.value.services : {
         Sid       = replace(title(split(".", service)[0]), "/[^A-Za-z]/", "")
         Effect    = "Allow"

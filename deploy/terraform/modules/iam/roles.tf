@@ -37,13 +37,16 @@ locals {
     Condition = { ArnEquals = { "aws:PrincipalArn" = sort(concat(tolist(var.deployers), var.ci == null ? [] : ["arn:aws:iam::${var.account_id}:role/${var.name}-ci"])) } }
   }]
 
+  # GitHub and GitLab say in other words whose pipeline it is.
+  github = var.ci == null ? false : startswith(var.ci.issuer, "token.actions.githubusercontent.com") || endswith(var.ci.issuer, "/_services/token")
+
   from_ci = var.ci == null ? [] : [{
     Effect    = "Allow"
     Principal = { Federated = "arn:aws:iam::${var.account_id}:oidc-provider/${var.ci.issuer}" }
     Action    = ["sts:AssumeRoleWithWebIdentity"]
     Condition = { StringEquals = {
       "${var.ci.issuer}:aud" = "sts.amazonaws.com"
-      "${var.ci.issuer}:sub" = "repo:${var.ci.repository}:ref:refs/heads/${var.ci.branch}"
+      "${var.ci.issuer}:sub" = local.github ? "repo:${var.ci.repository}:ref:refs/heads/${var.ci.branch}" : "project_path:${var.ci.repository}:ref_type:branch:ref:${var.ci.branch}"
     } }
   }]
 
@@ -71,11 +74,12 @@ locals {
 
   own_policies = {
     nodes = concat(local.pull, [{
-      # The add-ons' images are in repositories of AWS, in accounts that differ by region.
+      # The add-ons' images are in repositories of AWS, in accounts that differ by region; the network plugin's
+      # have names of their own.
       Sid      = "PullAddOns"
       Effect   = "Allow"
       Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-      Resource = "arn:aws:ecr:${var.region}:*:repository/eks/*"
+      Resource = [for each in ["eks/*", "amazon-k8s-cni", "amazon-k8s-cni-init", "amazon/aws-network-policy-agent"] : "arn:aws:ecr:${var.region}:*:repository/${each}"]
     }])
     cluster = [{
       Sid      = "EnvelopeEncryption"

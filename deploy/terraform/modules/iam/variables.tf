@@ -63,7 +63,7 @@ variable "key_deletion_days" {
 }
 
 variable "ci" {
-  description = "Whose pipelines may push images: repository (OWNER/NAME) and branch; null: nobody's. issuer is the address of the tokens' issuer without https://."
+  description = "Whose pipelines may push images: repository (OWNER/NAME; GitLab: with all groups) and branch; null: nobody's. issuer is the address of the tokens' issuer without https://, such as gitlab.com."
   type = object({
     issuer     = optional(string, "token.actions.githubusercontent.com")
     repository = string
@@ -72,8 +72,8 @@ variable "ci" {
   default = null
 
   validation {
-    condition     = var.ci == null ? true : can(regex("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", var.ci.repository))
-    error_message = "ci.repository must be OWNER/NAME without wildcards: anything wider would let strangers push images."
+    condition     = var.ci == null ? true : can(regex("^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$", var.ci.repository))
+    error_message = "ci.repository must be OWNER/NAME (GitLab: with all groups) without wildcards: anything wider would let strangers push images."
   }
 
   validation {

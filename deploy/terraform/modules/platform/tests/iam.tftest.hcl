@@ -59,6 +59,26 @@ run "promises" {
     error_message = "A key's policy has a wildcard."
   }
   assert {
+    # The account's rights on a key are those that its policy lists: https://docs.aws.amazon.com/kms/latest/developerguide/alias-access.html
+    condition = alltrue([for each in aws_kms_key.this : length(setsubtract(
+      ["kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription"],
+      flatten([for said in jsondecode(each.policy).Statement : said.Action]),
+    )) == 0])
+    error_message = "Terraform could not make, change or end a key with its alias."
+  }
+  assert {
+    condition = alltrue([for purpose, each in aws_kms_key.this : alltrue([for said in jsondecode(each.policy).Statement : (
+      said.Action != ["kms:CreateGrant"] || can(said.Condition) == (purpose != "cluster")
+    )])])
+    error_message = "Grants are not for AWS' services alone; or EKS, which does not say that it is one, could not make its."
+  }
+  assert {
+    condition = length(setsubtract(["eks/*", "amazon-k8s-cni", "amazon-k8s-cni-init", "amazon/aws-network-policy-agent"], flatten([
+      for said in jsondecode(aws_iam_role_policy.this["nodes"].policy).Statement : [for each in said.Resource : split(":repository/", each)[1]] if said.Sid == "PullAddOns"
+    ]))) == 0
+    error_message = "Nodes could not take an add-on's image: without the network plugin none is ever ready."
+  }
+  assert {
     condition     = jsondecode(aws_iam_role.this["ci"].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:example/sightline:ref:refs/heads/main"
     error_message = "CI is not bound to one branch of one repository."
   }
@@ -101,6 +121,17 @@ run "nobody_pushes_where_nobody_should" {
   assert {
     condition     = !contains(keys(aws_iam_role.this), "ci") && !contains(keys(aws_iam_role.this), "deployer") && length(aws_iam_openid_connect_provider.ci) == 0
     error_message = "There are roles that nobody asked for."
+  }
+}
+
+run "pipelines_of_gitlab" {
+  command = apply
+  module { source = "../iam" }
+  variables { ci = { issuer = "gitlab.example.org", repository = "group/team/sightline", branch = "main" } }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.this["ci"].assume_role_policy).Statement[0].Condition.StringEquals["gitlab.example.org:sub"] == "project_path:group/team/sightline:ref_type:branch:ref:main"
+    error_message = "CI is not bound to one branch of one project."
   }
 }
 
