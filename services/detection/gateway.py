@@ -29,6 +29,9 @@ from telemetry.traces import Trace
 
 FIRST_BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
+LEAST_SECONDS = 0.05
+"""An attempt that has less than this left is not begun: it would end as "did not answer in time" where
+the gateway is known to be away."""
 CONNECTIONS = 256
 GONE_SECONDS = 3
 """After so long without a sign of life from its kernel, a gateway is asked no longer."""
@@ -99,7 +102,7 @@ class Gateway:
                 receipt = await self._attempt(body, seconds=left)
             except GatewayUnavailableError as error:
                 pause = max(backoff * self._jitter(), error.retry_seconds)
-                if loop.time() + pause >= deadline:
+                if loop.time() + pause + LEAST_SECONDS >= deadline:
                     raise
                 log.warning("gateway asked again", reason=str(error), pause_s=round(pause, 3))
                 await asyncio.sleep(pause)

@@ -63,7 +63,7 @@ def test_they_call_what_the_makefile_has(file: Path) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-PAGES = (GITHUB, GITLAB, ROOT / "README.md", *sorted((ROOT / "docs/tutorials").glob("*.md")))
+PAGES = (GITHUB, GITLAB, ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 COMMANDS = {"images": "images build", "bundle": "images bundle create", "release": "releases apply"}
 """By target of the Makefile: what gets its ARGS."""
 
@@ -87,7 +87,7 @@ def test_what_a_target_gets_are_options_of_its_command(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_that_are_typed_are_there_with_their_options(page: Path) -> None:
-    for line in re.findall(r"sightline ((?:[a-z-]+ ?)+[^\n`&#]*)", page.read_text()):
+    for line in re.findall(r"sightline ((?:[a-z-]+ ?)+[^\n`&#|;>]*)", page.read_text()):
         words = line.split()
         command, context, path = cli, click.Context(cli), []
         while words and isinstance(command, click.Group):
@@ -102,6 +102,13 @@ def test_commands_that_are_typed_are_there_with_their_options(page: Path) -> Non
         for word in words:
             if word.startswith("--"):
                 assert word in known | {"--help"}, (" ".join(path), word)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_targets_that_are_typed_are_there(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"(?:`|^ {4,})make ([a-z][a-z-]+)", page.read_text(), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
 def test_no_secret_is_an_argument() -> None:

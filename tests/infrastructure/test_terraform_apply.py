@@ -1,4 +1,4 @@
-"""Every environment, applied for real against AWS on loopback; and the mocked tests of modules."""
+"""Every environment, applied for real against AWS on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cloud import outputs
-from cloud_emulator import ACCOUNT, ENVIRONMENTS, REGION, ROOT, Workspace, emulator, program, tree
+from cloud_emulator import ACCOUNT, ENVIRONMENTS, REGION, ROOT, emulator, program
 from cloud_journey import CHANGES, NO_CHANGES, Journey, Moved, bootstrap, travel
 from figures import record_figure
 
@@ -192,13 +192,3 @@ def test_bootstrap_moves_its_state_into_the_bucket_that_it_made(travelled):
     # Its policy alone is missing, as the journey has seen to.
     assert "Plan: 1 to add, 0 to change, 0 to destroy." in moved.drift
     assert "TlsOnly" in moved.policy
-
-
-def test_modules_keep_their_promises_and_refuse_what_breaks_them(tmp_path):
-    """`terraform test`, with a mocked provider: what the emulator lacks, too."""
-    workspace = Workspace(tree(tmp_path) / "modules/platform")
-    workspace.init()
-    done = workspace.run("test")
-    passed = re.search(r"Success! (\d+) passed, 0 failed\.", done.stdout)
-    assert passed, done.stdout
-    assert int(passed[1]) > 50

@@ -131,7 +131,7 @@ async def test_a_ping_while_the_protocol_changes_is_no_deadlock():
 
 
 async def test_a_server_that_offers_and_does_not_answer_gets_xml_after_a_while():
-    scene = Scene(pace={"pong_seconds": 0.2}, offers_protobuf=True, never_answers_request=True)
+    scene = Scene(pace={"pong_seconds": 1.0}, offers_protobuf=True, never_answers_request=True)
     async with scene.under_way():
         await scene.until(lambda: "t-x-takp-q" in scene.server.kinds())
         scene.source.add(6)

@@ -166,6 +166,18 @@ async def test_a_gateway_that_stays_down_is_told_within_the_deadline():
     assert set(asked.outcomes) == {"unreachable"}
 
 
+async def test_no_attempt_is_begun_that_could_only_run_out_of_time():
+    """Of a gateway that is away it would make a timeout: then the frame may have been committed."""
+    asked = Asked(httpx.ConnectError("refused"))
+    asked.gateway = Gateway(
+        "http://gateway", client=asked.client, outcome=asked.outcomes.append, jitter=lambda: 1.0
+    )
+    seconds = gateway.FIRST_BACKOFF_SECONDS + gateway.LEAST_SECONDS / 2
+    with pytest.raises(GatewayUnavailableError, match="ConnectError"):
+        await asked.commit(seconds=seconds)
+    assert len(asked.requests) == 1
+
+
 async def test_a_gateway_that_does_not_answer_is_a_timeout():
     never = asyncio.Event()
 
