@@ -30,8 +30,8 @@ from telemetry.traces import Trace
 FIRST_BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
 LEAST_SECONDS = 0.05
-"""An attempt that has less than this left is not begun: it would end as "did not answer in time" where
-the gateway is known to be away."""
+"""An attempt that has less than this left is not begun: it would end as "did not answer in time"
+where the gateway is known to be away."""
 CONNECTIONS = 256
 GONE_SECONDS = 3
 """After so long without a sign of life from its kernel, a gateway is asked no longer."""
