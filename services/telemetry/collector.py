@@ -21,8 +21,7 @@ from prometheus_client import Counter
 from telemetry import logs
 from telemetry.metrics import Metrics
 from telemetry.redaction import SECRETS
-from telemetry.spans import Attributes, Kind
-from telemetry.traces import SAMPLED, Trace
+from telemetry.traces import SAMPLED, Attributes, Kind, Trace
 
 QUEUE_LIMIT = 4096
 """Spans that wait to be sent, those on their way included; what comes on top is dropped."""

@@ -9,25 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from telemetry import logs, redaction, traces
 from telemetry.metrics import Metrics
 from telemetry.redaction import SECRETS
 from telemetry.sampling import below
-from telemetry.traces import Trace
+from telemetry.traces import Attributes, Kind, Trace
 
 if TYPE_CHECKING:
     from telemetry.collector import Collector
 
 CLOSE_SECONDS = 3.0
 """How long the last spans may take to be sent when the service ends."""
-
-Kind = Literal["internal", "server", "client"]
-"""A step of our own, a request that came in, or one that went out."""
-
-Attributes = Mapping[str, str | bool | int | float]
 
 _TRACES_PATH = "/v1/traces"
 

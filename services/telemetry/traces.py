@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Literal
 
 HEADER = "traceparent"
 
@@ -22,6 +23,12 @@ _NO_TRACE = "0" * 32
 _NO_SPAN = "0" * 16
 
 _random = random.Random()  # noqa: S311 - seeded by the operating system
+
+Kind = Literal["internal", "server", "client"]
+"""Of a span: a step of our own, a request that came in, or one that went out."""
+
+Attributes = Mapping[str, str | bool | int | float]
+"""What is said of a span."""
 
 RandomHex = Callable[[int], str]
 """Gives that many random bytes as lower-case hex."""
