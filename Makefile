@@ -108,7 +108,7 @@ CLUSTER_TESTS := tests/end_to_end/test_cluster.py tests/end_to_end/test_kubernet
 .PHONY: e2e
 e2e: engine tools ## Images, the whole stack, drills, and a live Kubernetes, on engines of the tests' own (needs root)
 	$(E2E) $(CLUSTER_TESTS) $(ARGS) || test $$? -eq 5
-	$(E2E) tests/end_to_end tests/integration tests/infrastructure $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
+	$(E2E) tests/end_to_end tests/integration $(addprefix --ignore-glob=,$(CLUSTER_TESTS)) $(ARGS) || test $$? -eq 5
 
 .PHONY: cluster-programs
 cluster-programs: $(VENV)/.dev
@@ -221,7 +221,7 @@ terraform-reference: $(VENV)/.dev ## Write the modules' READMEs and the tables o
 
 .PHONY: terraform-check
 terraform-check: $(VENV)/.dev ## All tests of deploy/terraform: real applies against an emulator, too (needs Terraform)
-	$(BIN)/pytest -n 0 --timeout 900 tests/infrastructure/test_terraform_*.py $(ARGS)
+	$(BIN)/pytest -n 0 --timeout 1200 tests/infrastructure/test_terraform_*.py $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Foreign bytes by the hundred thousand (ARGS="--cases 1000000 --seed 7 --target image")

@@ -68,7 +68,7 @@ def work(
             try:
                 placed = one(client, plan, name, number)
             except ClientError as error:
-                tally.failed(name, error)
+                tally.failed(name, repr(error))
             else:
                 tally.acknowledged.append((name, str(number), placed))
                 tally.answers.setdefault(name, []).append(round(time.time(), 3))

@@ -35,8 +35,8 @@ class Tally:
     answers: dict[str, list[float]] = field(default_factory=dict)
     """By client: when it was answered."""
 
-    def failed(self, client: str, why: object) -> None:
-        self.failures.append({"client": client, "at": time.time(), "why": repr(why)})
+    def failed(self, client: str, why: str) -> None:
+        self.failures.append({"client": client, "at": time.time(), "why": why})
 
     def answered(self, client: str, colour: str) -> None:
         seen = self.colours.setdefault(client, [])
@@ -74,7 +74,7 @@ class Client:
             async with asyncio.timeout(self.patience):
                 status, answer, close = await self._exchange(method, path, body, kind)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
-            self.tally.failed(self.name, error)
+            self.tally.failed(self.name, f"{error!r} {self._where()}")
             self._hang_up()
             return None
         if close or not self.kept:
@@ -115,6 +115,12 @@ class Client:
             if name.lower() == b"connection":
                 close = value.strip().lower() == b"close"
         return status, await reader.readexactly(length), close
+
+    def _where(self) -> str:
+        """How far it had come: what is refused, lost or not answered has other causes each."""
+        if self._streams is None:
+            return "while connecting"
+        return f"from {self._streams[1].get_extra_info('sockname')}"
 
     def _hang_up(self) -> None:
         if self._streams is not None:

@@ -21,6 +21,9 @@ from cluster.plan import CONTROL, Node, Plan
 
 MARK = "SIGHTLINE_CLUSTER"
 GROUPS = Path("/sys/fs/cgroup")
+FORGOTTEN_SECONDS = 1
+"""Of a connection that nobody answers: less than between two attempts, once these become rarer (the
+kernel sends the first five a second apart). The next one is led to a pod that is there."""
 
 
 class Machine:
@@ -131,7 +134,12 @@ class Machine:
         )  # fmt: skip
         _run(
             *self.inside(f"network-{node.name}"),
-            "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward",
+            "sh", "-c",
+            "echo 1 >/proc/sys/net/ipv4/ip_forward;"
+            # A connection that nobody answers is remembered with the pod that it was led to. For two
+            # minutes after a node is lost, who happens to get the same port again is led to a pod
+            # that is gone, and its own attempts keep the memory alive.
+            f"echo {FORGOTTEN_SECONDS} >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent",
         )  # fmt: skip
 
     def unplug(self, node: Node) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from cluster.objects import Namespace, deployment, pod, web
 from cluster.reachability import RESTRICTED, StandIn
 from engine import program
 from kubernetes_cluster import Cluster
-from running import http, wait_for
+from running import http, required, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -67,6 +68,54 @@ def test_pods_on_all_nodes_answer_through_their_service(
         cluster.node_command(get), capture_output=True, text=True, check=True
     ).stdout.strip()
     assert said in names
+
+
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 80), float(sys.argv[2]))"
+NOBODY = "10.244.3.250"
+"""Among the addresses of a node's pods; none of them has it."""
+
+
+def lost(address: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A Service that leads to this address alone."""
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "lost"},
+        "spec": {"ports": [{"port": 80, "targetPort": 8080}]},
+    }
+    slice_ = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "lost", "labels": {"kubernetes.io/service-name": "lost"}},
+        "addressType": "IPv4",
+        "ports": [{"name": "", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+    }
+    return service, slice_
+
+
+def test_who_is_led_to_a_lost_pod_is_led_to_another_soon(
+    cluster: Cluster, namespace: Namespace
+) -> None:
+    """Else tests after a lost node would see requests fail, by chance, for two minutes."""
+    if cluster.machine is None:
+        required("only nodes of our own forget so soon")
+    namespace.apply(*web(replicas=1), *lost(NOBODY))
+    namespace.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    (server,) = namespace.get("pods", "--selector=app=web")["items"]
+    service = namespace.get("service", "lost")["spec"]["clusterIP"]
+
+    def connecting(seconds: float) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", CONNECT, service, str(seconds)]
+        return subprocess.Popen(cluster.node_command(command), stderr=subprocess.PIPE, text=True)
+
+    wait_for(
+        lambda: "TimeoutError" in connecting(0.5).communicate()[1], what="connections to be lost"
+    )
+    attempt = connecting(14.0)
+    time.sleep(0.5)
+    namespace.apply(*lost(server["status"]["podIP"]))
+    assert (attempt.communicate()[1], attempt.returncode) == ("", 0)
 
 
 def test_logs_exec_and_a_port_forward(cluster: Cluster, namespace: Namespace) -> None:
