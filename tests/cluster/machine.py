@@ -136,9 +136,9 @@ class Machine:
             *self.inside(f"network-{node.name}"),
             "sh", "-c",
             "echo 1 >/proc/sys/net/ipv4/ip_forward;"
-            # A connection that nobody answers is remembered with the pod that it was led to. For two
-            # minutes after a node is lost, who happens to get the same port again is led to a pod
-            # that is gone, and its own attempts keep the memory alive.
+            # A connection that nobody answers is remembered with the pod that it was led to. For
+            # two minutes after a node is lost, who happens to get the same port again is led to a
+            # pod that is gone, and its own attempts keep the memory alive.
             f"echo {FORGOTTEN_SECONDS} >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent",
         )  # fmt: skip
 
