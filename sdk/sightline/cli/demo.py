@@ -133,7 +133,11 @@ def _summary(console: Console, report: Report) -> None:
     tak, commit = report.latency_ms.frame_to_tak, report.latency_ms.frame_to_commit
     rows = (
         ("frames", f"{report.frames} in {report.duration_s:g} s, {report.failed} failed"),
-        ("detections", f"{report.detections}: {report.placed} placed, {report.unplaced} unplaced"),
+        (
+            "detections",
+            f"{report.detections}: {report.placed} placed,"
+            f" {sum(report.unplaced.values())} unplaced",
+        ),
         (
             "delivery",
             f"{report.committed} committed, {report.acknowledged} acknowledged,"
