@@ -76,10 +76,26 @@ def web(name: str = "web", *, replicas: int = 3) -> tuple[dict[str, Any], dict[s
         topologySpreadConstraints=[spread],
         container={"readinessProbe": probe, "ports": [{"containerPort": 8080}]},
     )  # fmt: skip
-    service = {
+    return servers, _service(name, selector={"app": name})
+
+
+def leading(name: str, address: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A Service that leads to this address alone, whoever has it."""
+    endpoints = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+    }
+    return _service(name), endpoints
+
+
+def _service(name: str, **spec: Any) -> dict[str, Any]:
+    return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name},
-        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
+        "spec": {"ports": [{"port": 80, "targetPort": 8080}], **spec},
     }
-    return servers, service

@@ -15,7 +15,7 @@ import pytest
 
 import kubernetes_cluster
 from cluster import images, reachability
-from cluster.objects import Namespace, deployment, pod, web
+from cluster.objects import Namespace, deployment, leading, pod, web
 from cluster.reachability import RESTRICTED, StandIn
 from engine import program
 from kubernetes_cluster import Cluster
@@ -75,32 +75,13 @@ NOBODY = "10.244.3.250"
 """Among the addresses of a node's pods; none of them has it."""
 
 
-def lost(address: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A Service that leads to this address alone."""
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "lost"},
-        "spec": {"ports": [{"port": 80, "targetPort": 8080}]},
-    }
-    slice_ = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "lost", "labels": {"kubernetes.io/service-name": "lost"}},
-        "addressType": "IPv4",
-        "ports": [{"name": "", "port": 8080, "protocol": "TCP"}],
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-    }
-    return service, slice_
-
-
 def test_who_is_led_to_a_lost_pod_is_led_to_another_soon(
     cluster: Cluster, namespace: Namespace
 ) -> None:
     """Else tests after a lost node would see requests fail, by chance, for two minutes."""
     if cluster.machine is None:
         required("only nodes of our own forget so soon")
-    namespace.apply(*web(replicas=1), *lost(NOBODY))
+    namespace.apply(*web(replicas=1), *leading("lost", NOBODY))
     namespace.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     (server,) = namespace.get("pods", "--selector=app=web")["items"]
     service = namespace.get("service", "lost")["spec"]["clusterIP"]
@@ -114,7 +95,7 @@ def test_who_is_led_to_a_lost_pod_is_led_to_another_soon(
     )
     attempt = connecting(14.0)
     time.sleep(0.5)
-    namespace.apply(*lost(server["status"]["podIP"]))
+    namespace.apply(*leading("lost", server["status"]["podIP"]))
     assert (attempt.communicate()[1], attempt.returncode) == ("", 0)
 
 

@@ -121,6 +121,11 @@ def test_the_environments_take_the_same():
     }
     assert taken["dev"] == taken["staging"]
     assert taken["prod"] - taken["dev"] == {"replica_region"}
+    # A root module cannot share its variables with another: alike to the letter, then.
+    files = [
+        (TERRAFORM / "environments" / each / "variables.tf").read_text() for each in ENVIRONMENTS
+    ]
+    assert all(each.startswith(files[0].rstrip()) for each in files)
 
 
 def test_no_policy_in_the_code_allows_everything_on_everything():

@@ -25,10 +25,11 @@ INDEXES = frozenset({INDEX, DOCKER_INDEX})
 MANIFESTS = frozenset({MANIFEST, DOCKER_MANIFEST})
 
 NAME = "org.opencontainers.image.ref.name"
-CREATED = "org.opencontainers.image.created"
 """In a layout's index: what the image is called."""
 CONTAINERD_NAME = "io.containerd.image.name"
 """The same, for containerd."""
+CREATED = "org.opencontainers.image.created"
+"""A label of an image: when its commit was made."""
 
 LARGEST = 4 << 20
 """Bytes that a manifest, an index or a configuration may have: registries take no more, either."""
@@ -113,8 +114,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     rootfs: Roots = Roots()
 
     @property
-    def built_of(self) -> str | None:
-        """The time of the commit; where no label says it, what the builder wrote."""
+    def dated(self) -> str | None:
+        """When its commit was made; where no label says it, what the builder wrote."""
         return ((self.config and self.config.labels) or {}).get(CREATED, self.created)
 
     @property

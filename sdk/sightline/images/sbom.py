@@ -47,7 +47,7 @@ def written(
         tag=tag,
         digest=variant.descriptor.digest,
         platform=variant.config.platform,
-        created=variant.config.built_of,
+        created=variant.config.dated,
     )
     return document(about, packages.found(files), packages.distribution(files))
 
