@@ -4,6 +4,10 @@ locals {
   bucket = "sightline-${var.environment}-state-${var.account_id}"
 }
 
+module "key_rights" {
+  source = "../modules/key-rights"
+}
+
 resource "aws_kms_key" "state" {
   description             = "Terraform's state of sightline-${var.environment}"
   enable_key_rotation     = true
@@ -15,14 +19,8 @@ resource "aws_kms_key" "state" {
       Sid       = "Administration"
       Effect    = "Allow"
       Principal = { AWS = "arn:aws:iam::${var.account_id}:root" }
-      Action = [
-        "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey",
-        "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus",
-        "kms:ListAliases", "kms:ListKeyPolicies", "kms:ListKeyRotations", "kms:ListResourceTags", "kms:PutKeyPolicy",
-        "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
-        "kms:UpdateKeyDescription", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
-      ]
-      Resource = "*"
+      Action    = concat(module.key_rights.administration, ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"])
+      Resource  = "*"
     }]
   })
 

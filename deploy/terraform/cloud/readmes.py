@@ -31,6 +31,8 @@ def page(folder: str, root: Path = ROOT) -> str:
 
 
 def _variables(variables: list[Block]) -> list[str]:
+    if not variables:
+        return []
     rows = [
         f"| `{each.name}` | {_type(each)} | {_default(each)} | {_cell(each.text('description'))} |"
         for each in sorted(variables, key=lambda each: each.argument("default") is not None)
@@ -75,8 +77,8 @@ def _resources(found: list[Block]) -> list[str]:
     if counted:
         rows = [f"| `{kind}` | {number} |" for kind, number in sorted(counted.items())]
         parts += ["## What it makes\n", "| resource | blocks |\n|---|---|", *rows, ""]
-    modules = [each.name for each in found if each.kind == "module"]
+    modules = [each for each in found if each.kind == "module"]
     if modules:
-        links = ", ".join(f"[{each}](../{each}/README.md)" for each in modules)
+        links = ", ".join(f"[{each.name}]({each.text('source')}/README.md)" for each in modules)
         parts += [f"Modules: {links}.", ""]
     return parts

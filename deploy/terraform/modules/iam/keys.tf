@@ -22,6 +22,10 @@ locals {
   root = "arn:aws:iam::${var.account_id}:root"
 }
 
+module "key_rights" {
+  source = "../key-rights"
+}
+
 resource "aws_kms_key" "this" {
   for_each = local.purposes
 
@@ -38,14 +42,8 @@ resource "aws_kms_key" "this" {
         Sid       = "Administration"
         Effect    = "Allow"
         Principal = { AWS = local.root }
-        Action = [
-          "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey",
-          "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus",
-          "kms:ListAliases", "kms:ListGrants", "kms:ListKeyPolicies", "kms:ListKeyRotations", "kms:ListResourceTags",
-          "kms:PutKeyPolicy", "kms:RetireGrant", "kms:RevokeGrant", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
-          "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
-        ]
-        Resource = "*"
+        Action    = concat(module.key_rights.administration, ["kms:ListGrants", "kms:RetireGrant", "kms:RevokeGrant"])
+        Resource  = "*"
         }, {
         Sid       = "Use"
         Effect    = "Allow"

@@ -1,3 +1,7 @@
+module "key_rights" {
+  source = "../key-rights"
+}
+
 # The same bucket once more, in another region and with a key of its own there.
 resource "aws_kms_key" "this" {
   description             = "${var.bucket}: backups, replicated"
@@ -10,14 +14,8 @@ resource "aws_kms_key" "this" {
       Sid       = "Administration"
       Effect    = "Allow"
       Principal = { AWS = "arn:aws:iam::${var.account_id}:root" }
-      Action = [
-        "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey",
-        "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus",
-        "kms:ListAliases", "kms:ListKeyPolicies", "kms:ListKeyRotations", "kms:ListResourceTags", "kms:PutKeyPolicy",
-        "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
-        "kms:UpdateKeyDescription", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
-      ]
-      Resource = "*"
+      Action    = concat(module.key_rights.administration, ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"])
+      Resource  = "*"
     }]
   })
 }
